@@ -1,0 +1,146 @@
+//! THE table of topics: read by both bus engines, by `cortex topics` and by the chart.
+
+use std::time::Duration;
+
+/// How a topic treats its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Best effort; the newest message of a slot wins and nobody waits for a reader.
+    Picture,
+    /// Never dropped, never reordered within a key.
+    Fact,
+    /// The newest message of a slot wins and is void after [`Topic::retention`].
+    Latest,
+    /// The newest message of a key is kept for ever; read from the start, never by committed offset.
+    Table,
+}
+
+/// What decides a message's partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The camera's own partition, chosen when it is added.
+    Camera,
+    /// Hash of the site.
+    Site,
+    /// Hash of the entry's own id.
+    Own,
+    /// Hash of the writer.
+    Writer,
+}
+
+/// One row of the table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// The plural noun that names it everywhere: on the command line, as table, as metric label.
+    pub noun: &'static str,
+    /// Name on the bus; a breaking change is a `v2` beside it.
+    pub name: &'static str,
+    /// Full name of the protobuf message it carries.
+    pub message: &'static str,
+    /// What decides the partition.
+    pub key: Key,
+    /// How messages are treated.
+    pub class: Class,
+    /// How long a message lives; zero for ever.
+    pub retention: Duration,
+    /// In one process it travels in memory, because what it tells of dies with the process.
+    pub volatile: bool,
+    /// Stages that may write it.
+    pub writers: &'static [&'static str],
+    /// Stages that read it.
+    pub readers: &'static [&'static str],
+}
+
+/// Partitions of every topic, whatever the number of workers. Changing it is a migration.
+pub const PARTITIONS: u32 = 64;
+
+const MINUTE: u64 = 60;
+const DAY: u64 = 24 * 60 * MINUTE;
+
+macro_rules! topics {
+    ($($(#[$doc:meta])* $constant:ident = $noun:literal $message:literal $key:ident $class:ident
+       $seconds:expr, $volatile:literal, [$($writer:literal)*] => [$($reader:literal)*];)*) => {
+        $($(#[$doc])* pub const $constant: Topic = Topic {
+            noun: $noun,
+            name: concat!("cortex.", $noun, ".v1"),
+            message: concat!("cortex.v1.", $message),
+            key: Key::$key,
+            class: Class::$class,
+            retention: Duration::from_secs($seconds),
+            volatile: $volatile,
+            writers: &[$($writer),*],
+            readers: &[$($reader),*],
+        };)*
+        /// Every topic, in the order in which a frame meets them.
+        pub const ALL: &[&Topic] = &[$(&$constant),*];
+    };
+}
+
+topics! {
+    /// Pictures and heartbeats.
+    FRAMES = "frames" "Frame" Camera Picture 5 * MINUTE, true, ["ingest"] => ["detector" "cloaker"];
+    /// What the detector saw.
+    DETECTIONS = "detections" "Detections" Camera Fact 7 * DAY, true, ["detector"] => ["cloaker" "recognizer"];
+    /// Best views of faces.
+    CHIPS = "chips" "Chip" Camera Picture 5 * MINUTE, true, ["detector"] => ["recognizer"];
+    /// Who wants pictures.
+    DEMAND = "demand" "Demand" Camera Latest 10, true, ["detector" "recognizer" "alerter"] => ["ingest" "cloaker"];
+    /// What stages know of cameras.
+    STATUS = "status" "Status" Camera Latest MINUTE, true,
+        ["ingest" "detector" "recognizer" "cloaker" "alerter"] => ["alerter"];
+    /// Pictures after redaction.
+    CLOAKED = "cloaked" "Cloaked" Camera Picture MINUTE, true, ["cloaker"] => ["alerter"];
+    /// What rules found.
+    ANOMALIES = "anomalies" "Anomaly" Site Fact 30 * DAY, false,
+        ["ingest" "detector" "recognizer"] => ["alerter"];
+    /// Who was recognised.
+    IDENTITIES = "identities" "Identity" Site Fact 7 * DAY, false, ["recognizer"] => ["alerter"];
+    /// What people did to alerts.
+    ACTS = "acts" "Act" Site Fact 30 * DAY, false, ["alerter"] => ["alerter"];
+    /// What operators see.
+    ALERTS = "alerts" "Alert" Site Fact 30 * DAY, false, ["alerter"] => ["alerter"];
+    /// The live log.
+    LOG = "log" "LogEntry" Site Fact 7 * DAY, false, ["alerter"] => ["alerter"];
+    /// Cameras.
+    CAMERAS = "cameras" "Camera" Own Table 0, false, ["alerter"] => ["ingest" "detector" "recognizer" "cloaker" "alerter"];
+    /// Zones, rules and the gallery's version.
+    CONFIG = "config" "ConfigEntry" Own Table 0, false, ["alerter"] => ["ingest" "detector" "recognizer" "cloaker" "alerter"];
+    /// Who did what.
+    AUDIT = "audit" "Audit" Writer Fact 365 * DAY, false,
+        ["ingest" "detector" "recognizer" "cloaker" "alerter"] => [];
+    /// Inputs that no stage can use.
+    DEAD = "dead" "Dead" Camera Fact 30 * DAY, false,
+        ["detector" "recognizer" "cloaker" "alerter"] => [];
+}
+
+/// The topic with this noun.
+pub fn find(noun: &str) -> Option<&'static Topic> {
+    ALL.iter().find(|topic| topic.noun == noun).copied()
+}
+
+/// The partition of a key that has no place of its own: FNV-1a, the same in every process and version.
+pub fn partition_of(key: &str) -> u32 {
+    let hash = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    u32::try_from((hash ^ (hash >> 32)) % u64::from(PARTITIONS)).expect("a remainder of 64 fits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nouns_are_unique_and_found() {
+        for topic in ALL {
+            assert_eq!(find(topic.noun), Some(*topic));
+            assert_eq!(ALL.iter().filter(|other| other.noun == topic.noun).count(), 1);
+        }
+    }
+
+    #[test]
+    fn partitions_of_keys_never_change() {
+        assert_eq!(partition_of("default"), 40);
+        assert!((0..1000).all(|n| partition_of(&format!("site-{n}")) < PARTITIONS));
+    }
+}

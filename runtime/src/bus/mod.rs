@@ -1,0 +1,189 @@
+//! The bus: what carries messages between stages. Engines are chosen by URL; a stage never sees which.
+//!
+//! Both kinds of reader are synchronous, because stages are: a [`Consumer`] shares a topic's partitions with the
+//! other members of its group and commits what it is done with; a [`Tail`] sees every partition and commits
+//! nothing.
+
+mod embedded;
+mod group;
+mod log;
+mod memory;
+
+use std::{any::Any, fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use cortex_proto::{Message, Topic};
+use prost::DecodeError;
+
+pub use embedded::{Embedded, Full};
+
+/// What a message is made of.
+#[derive(Clone)]
+pub enum Body {
+    /// The message itself, by reference, and how to encode it where it must leave the process.
+    Local {
+        /// The message.
+        message: Arc<dyn Any + Send + Sync>,
+        /// Encodes it.
+        encode: Arc<dyn Fn() -> Bytes + Send + Sync>,
+    },
+    /// Encoded protobuf.
+    Bytes(Bytes),
+}
+
+/// A message on its way to the bus.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Where to.
+    pub topic: &'static Topic,
+    /// Which partition of it.
+    pub partition: u32,
+    /// What keeps it in order.
+    pub key: Arc<str>,
+    /// What it wins over, where the newest wins.
+    pub slot: String,
+    /// W3C `traceparent` of what led to it.
+    pub trace: Option<String>,
+    /// The message.
+    pub body: Body,
+}
+
+/// A message from the bus.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Where from.
+    pub topic: &'static Topic,
+    /// Which partition of it.
+    pub partition: u32,
+    /// Its place in the partition. Offsets grow, also over restarts; with newest-wins there are gaps.
+    pub offset: u64,
+    /// What keeps it in order.
+    pub key: Arc<str>,
+    /// What it wins over, where the newest wins.
+    pub slot: Arc<str>,
+    /// Term of its writer; 0 when the writer has none.
+    pub term: u64,
+    /// W3C `traceparent`.
+    pub trace: Option<String>,
+    /// The message.
+    pub body: Body,
+}
+
+/// What a consumer is told.
+#[derive(Debug)]
+pub enum Event {
+    /// These partitions are this member's from now on.
+    Assigned(Vec<u32>),
+    /// These partitions are another member's from now on.
+    Revoked(Vec<u32>),
+    /// Messages, in order within each partition of each topic.
+    Records(Vec<Record>),
+}
+
+/// How much a consumer takes at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Take {
+    /// At most so many messages.
+    pub count: usize,
+    /// Wait so long for the first.
+    pub wait: Duration,
+}
+
+/// Where a [`Tail`] begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// With everything the topic still holds: for tables.
+    Start,
+    /// With what comes next.
+    End,
+}
+
+/// What went wrong on the bus.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine behind the bus failed; the same call may work later.
+    #[error("{attempt}: {reason}")]
+    Engine {
+        /// What was attempted, lower-case.
+        attempt: &'static str,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The bus was closed.
+    #[error("the bus is closed")]
+    Closed,
+}
+
+/// A bus engine.
+pub trait Bus: Send + Sync + 'static {
+    /// Publishes messages in order. Returns when every fact among them is durable; pictures never wait for a
+    /// reader. `term` is the writer's.
+    fn publish(&self, messages: &[Outgoing], term: u64) -> Result<(), Error>;
+
+    /// Joins a group as `member`. Pictures are read from the end, facts from the group's committed offset.
+    fn subscribe(&self, group: &str, member: &str, topics: &[&'static Topic]) -> Result<Box<dyn Consumer>, Error>;
+
+    /// Reads every partition of topics, without a group.
+    fn tail(&self, topics: &[&'static Topic], from: From) -> Result<Box<dyn Tail>, Error>;
+}
+
+/// A member of a group. Dropping it leaves the group.
+pub trait Consumer: Send {
+    /// Waits for what comes next. Everything delivered earlier counts as worked on when this is called again.
+    fn poll(&mut self, take: Take) -> Result<Option<Event>, Error>;
+
+    /// Everything of `topic` below `offset` in this partition is done with: it is not delivered again.
+    fn commit(&mut self, topic: &'static Topic, partition: u32, offset: u64) -> Result<(), Error>;
+
+    /// Messages not yet delivered to this member.
+    fn lag(&self) -> u64;
+}
+
+/// A reader without a group.
+pub trait Tail: Send {
+    /// Waits for what comes next; empty when nothing came in time.
+    fn next(&mut self, take: Take) -> Result<Vec<Record>, Error>;
+}
+
+impl Body {
+    /// The message, decoded when it must be.
+    pub fn message<M: Message>(&self) -> Result<Arc<M>, DecodeError> {
+        match self {
+            Self::Local { message, encode } => match Arc::clone(message).downcast::<M>() {
+                Ok(message) => Ok(message),
+                Err(_) => M::decode(&encode()).map(Arc::new),
+            },
+            Self::Bytes(bytes) => M::decode(bytes).map(Arc::new),
+        }
+    }
+
+    /// The message as bytes, encoded when it must be.
+    pub fn bytes(&self) -> Bytes {
+        match self {
+            Self::Local { encode, .. } => encode(),
+            Self::Bytes(bytes) => bytes.clone(),
+        }
+    }
+}
+
+impl Record {
+    /// The message.
+    pub fn message<M: Message>(&self) -> Result<Arc<M>, DecodeError> {
+        self.body.message()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local { .. } => f.write_str("Local"),
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn engine(attempt: &'static str, reason: impl fmt::Display) -> Self {
+        Self::Engine { attempt, reason: reason.to_string() }
+    }
+}

@@ -1,0 +1,208 @@
+//! The SQLite engine: one table of the same shape for every [`Table`].
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use tracing::warn;
+
+use super::{
+    Error, Scan, Store, StoredRow,
+    table::{self, Class, Table},
+};
+use crate::database;
+
+/// How long each class of rows lives, and how large the store may grow.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Alerts, anomalies, identities and the log.
+    pub events: Duration,
+    /// What the detector saw.
+    pub detections: Duration,
+    /// Cloaked stills.
+    pub stills: Duration,
+    /// Bytes of the database file; the oldest detections and stills give way above it.
+    pub budget: u64,
+}
+
+/// A store in one SQLite file.
+pub struct Sqlite {
+    connection: Mutex<Connection>,
+    path: Option<PathBuf>,
+    retention: Retention,
+}
+
+/// Rows removed at once when the budget is exceeded; small, so that writers never wait long.
+const GIVE_WAY: usize = 1_000;
+
+impl Sqlite {
+    /// Opens the store at `path`; `None` keeps it in memory.
+    pub fn open(path: Option<&Path>, retention: Retention) -> Result<Self, Error> {
+        let failed = |error| failure("open the store", &error);
+        let connection = database::open(path).map_err(failed)?;
+        for table in table::ALL {
+            connection
+                .execute_batch(&format!(
+                    "CREATE TABLE IF NOT EXISTS \"{0}\" (partition TEXT, sort BLOB, time_us INT, body BLOB,
+                         PRIMARY KEY (partition, sort)) WITHOUT ROWID;
+                     CREATE INDEX IF NOT EXISTS \"{0}_by_time\" ON \"{0}\" (time_us);",
+                    table.name
+                ))
+                .map_err(failed)?;
+        }
+        Ok(Self { connection: Mutex::new(connection), path: path.map(Path::to_owned), retention })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keeps(&self, table: &Table) -> Option<Duration> {
+        match table.class {
+            Class::State => None,
+            Class::Events => Some(self.retention.events),
+            Class::Detections => Some(self.retention.detections),
+            Class::Stills => Some(self.retention.stills),
+        }
+    }
+
+    fn size(&self) -> u64 {
+        self.path.as_deref().and_then(|path| path.metadata().ok()).map_or(0, |file| file.len())
+    }
+}
+
+impl Store for Sqlite {
+    fn write(&self, rows: &[StoredRow]) -> Result<(), Error> {
+        let failed = |error| failure("write rows", &error);
+        let mut connection = self.lock();
+        let transaction = connection.transaction().map_err(failed)?;
+        for row in rows {
+            transaction
+                .prepare_cached(&format!("INSERT OR REPLACE INTO \"{}\" VALUES (?1, ?2, ?3, ?4)", row.table))
+                .and_then(|mut query| query.execute(params![row.partition, row.sort, row.time_us, row.body]))
+                .map_err(failed)?;
+        }
+        transaction.commit().map_err(failed)
+    }
+
+    fn insert(&self, row: &StoredRow) -> Result<bool, Error> {
+        let failed = |error| failure("insert a row", &error);
+        let connection = self.lock();
+        let inserted = connection
+            .prepare_cached(&format!("INSERT OR IGNORE INTO \"{}\" VALUES (?1, ?2, ?3, ?4)", row.table))
+            .and_then(|mut query| query.execute(params![row.partition, row.sort, row.time_us, row.body]))
+            .map_err(failed)?;
+        if inserted == 1 {
+            return Ok(true);
+        }
+        Ok(value(&connection, &row.table, &row.partition, &row.sort).map_err(failed)?.as_deref() == Some(&row.body))
+    }
+
+    fn compare_and_set(&self, row: &StoredRow, expected: Option<&[u8]>) -> Result<bool, Error> {
+        let failed = |error| failure("compare and set a row", &error);
+        let mut connection = self.lock();
+        let transaction = connection.transaction().map_err(failed)?;
+        if value(&transaction, &row.table, &row.partition, &row.sort).map_err(failed)?.as_deref() != expected {
+            return Ok(false);
+        }
+        transaction
+            .prepare_cached(&format!("INSERT OR REPLACE INTO \"{}\" VALUES (?1, ?2, ?3, ?4)", row.table))
+            .and_then(|mut query| query.execute(params![row.partition, row.sort, row.time_us, row.body]))
+            .map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(true)
+    }
+
+    fn get(&self, table: &'static Table, partition: &str, sort: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        value(&self.lock(), table.name, partition, sort).map_err(|error| failure("read a row", &error))
+    }
+
+    fn scan(&self, scan: &Scan<'_>) -> Result<Vec<StoredRow>, Error> {
+        let failed = |error| failure("read rows", &error);
+        let order = if scan.descending { "DESC" } else { "ASC" };
+        let sql = format!(
+            "SELECT partition, sort, time_us, body FROM \"{}\"
+             WHERE (?1 IS NULL OR partition = ?1) AND sort >= ?2 AND (?3 = x'' OR sort < ?3)
+             ORDER BY partition {order}, sort {order} LIMIT ?4",
+            scan.table.name
+        );
+        let connection = self.lock();
+        let mut query = connection.prepare_cached(&sql).map_err(failed)?;
+        let limit = i64::try_from(scan.limit).unwrap_or(i64::MAX);
+        let rows = query
+            .query_map(params![scan.partition, scan.from, scan.to, limit], |row| {
+                Ok(StoredRow {
+                    table: scan.table.name.to_owned(),
+                    partition: row.get(0)?,
+                    sort: row.get(1)?,
+                    time_us: row.get(2)?,
+                    body: row.get(3)?,
+                })
+            })
+            .map_err(failed)?;
+        rows.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    fn delete(&self, table: &'static Table, partition: &str, sort: &[u8]) -> Result<(), Error> {
+        self.lock()
+            .prepare_cached(&format!("DELETE FROM \"{}\" WHERE partition = ?1 AND sort = ?2", table.name))
+            .and_then(|mut query| query.execute(params![partition, sort]))
+            .map(|_| ())
+            .map_err(|error| failure("delete a row", &error))
+    }
+
+    fn sweep(&self, now_us: i64) -> Result<Vec<(&'static str, u64)>, Error> {
+        let failed = |error| failure("remove old rows", &error);
+        let mut gone = Vec::new();
+        for table in table::ALL {
+            let Some(keeps) = self.keeps(table) else { continue };
+            let removed = self
+                .lock()
+                .execute(
+                    &format!("DELETE FROM \"{}\" WHERE time_us < ?1", table.name),
+                    [now_us - keeps.as_micros() as i64],
+                )
+                .map_err(failed)?;
+            gone.push((table.name, removed as u64));
+        }
+        for class in [Class::Detections, Class::Stills] {
+            for table in table::ALL.iter().filter(|table| table.class == class) {
+                let mut removed = 0;
+                while self.size() > self.retention.budget {
+                    let connection = self.lock();
+                    let sql = format!(
+                        "DELETE FROM \"{0}\" WHERE (partition, sort) IN
+                             (SELECT partition, sort FROM \"{0}\" ORDER BY time_us LIMIT {GIVE_WAY})",
+                        table.name
+                    );
+                    let batch = connection.execute(&sql, []).map_err(failed)?;
+                    let shrink = "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);";
+                    connection.execute_batch(shrink).map_err(failed)?;
+                    removed += batch as u64;
+                    if batch == 0 {
+                        break;
+                    }
+                }
+                if removed > 0 {
+                    warn!(table = table.name, removed, budget = self.retention.budget, "store over its budget, removed the oldest rows");
+                    gone.push((table.name, removed));
+                }
+            }
+        }
+        Ok(gone)
+    }
+}
+
+fn value(connection: &Connection, table: &str, partition: &str, sort: &[u8]) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached(&format!("SELECT body FROM \"{table}\" WHERE partition = ?1 AND sort = ?2"))?
+        .query_row(params![partition, sort], |row| row.get(0))
+        .optional()
+}
+
+fn failure(attempt: &'static str, error: &rusqlite::Error) -> Error {
+    if database::is_full(error) { Error::Full { attempt } } else { Error::engine(attempt, error) }
+}

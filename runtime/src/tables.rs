@@ -1,0 +1,80 @@
+//! Cameras, zones and rules as every stage sees them: one value, replaced as a whole.
+
+use std::collections::BTreeMap;
+
+use cortex_proto::{
+    topics,
+    v1::{self, config_entry::Entry},
+};
+
+/// The control plane at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// By id; deleted ones are not here.
+    pub cameras: BTreeMap<String, v1::Camera>,
+    /// By camera and id.
+    pub zones: BTreeMap<(String, String), v1::Zone>,
+    /// By id.
+    pub rules: BTreeMap<String, v1::Rule>,
+    /// Counts the changes of the gallery.
+    pub gallery_version: u64,
+    /// The highest version among zones and rules.
+    pub rules_version: u64,
+}
+
+impl Tables {
+    /// The site of a camera; `default` for one that nobody added.
+    pub fn site(&self, camera: &str) -> &str {
+        self.cameras.get(camera).map_or("default", |camera| &camera.site)
+    }
+
+    /// The partition of a camera: its own, or the hash of its id for one that nobody added.
+    pub fn partition(&self, camera: &str) -> u32 {
+        self.cameras.get(camera).map_or_else(|| topics::partition_of(camera), |camera| camera.partition)
+    }
+
+    /// Zones and lines of a camera.
+    pub fn zones_of<'a>(&'a self, camera: &'a str) -> impl Iterator<Item = &'a v1::Zone> {
+        self.zones.values().filter(move |zone| zone.camera == camera)
+    }
+
+    /// Rules that apply to a camera: those that name it, and those that name no camera and either no zone or a zone
+    /// of this camera.
+    pub fn rules_of<'a>(&'a self, camera: &'a str) -> impl Iterator<Item = &'a v1::Rule> {
+        self.rules.values().filter(move |rule| {
+            rule.camera == camera
+                || (rule.camera.is_empty()
+                    && (rule.zone.is_empty() || self.zones.contains_key(&(camera.to_owned(), rule.zone.clone()))))
+        })
+    }
+
+    /// Takes in one entry of topic `cameras`.
+    pub fn take_camera(&mut self, camera: &v1::Camera) {
+        if camera.deleted {
+            self.cameras.remove(&camera.id);
+        } else {
+            self.cameras.insert(camera.id.clone(), camera.clone());
+        }
+    }
+
+    /// Takes in one entry of topic `config`.
+    pub fn take_config(&mut self, entry: &v1::ConfigEntry) {
+        match &entry.entry {
+            Some(Entry::Zone(zone)) => {
+                let key = (zone.camera.clone(), zone.id.clone());
+                self.rules_version = self.rules_version.max(zone.version);
+                if zone.deleted { self.zones.remove(&key) } else { self.zones.insert(key, zone.clone()) };
+            }
+            Some(Entry::Rule(rule)) => {
+                self.rules_version = self.rules_version.max(rule.version);
+                if rule.deleted {
+                    self.rules.remove(&rule.id);
+                } else {
+                    self.rules.insert(rule.id.clone(), rule.clone());
+                }
+            }
+            Some(Entry::Gallery(change)) => self.gallery_version = self.gallery_version.max(change.version),
+            None => {}
+        }
+    }
+}
