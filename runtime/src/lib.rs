@@ -12,6 +12,8 @@ pub mod lifecycle;
 pub mod still;
 mod database;
 #[cfg(feature = "testkit")]
+pub mod contract;
+#[cfg(feature = "testkit")]
 pub mod testkit;
 
 pub use captured::{Captured, CutChip, WithPicture};

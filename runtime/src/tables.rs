@@ -1,10 +1,17 @@
 //! Cameras, zones and rules as every stage sees them: one value, replaced as a whole.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use cortex_proto::{
-    topics,
+    Message, topics,
     v1::{self, config_entry::Entry},
+};
+use tracing::warn;
+
+use crate::{
+    bus::{self, From, Record, Take},
+    context::Context,
+    stage::Fatal,
 };
 
 /// The control plane at one moment.
@@ -75,6 +82,49 @@ impl Tables {
             }
             Some(Entry::Gallery(change)) => self.gallery_version = self.gallery_version.max(change.version),
             None => {}
+        }
+    }
+}
+
+/// Entries of the control plane read at once.
+const READ: usize = 1024;
+
+/// Reads the control plane to its end into `context.tables`, then keeps following it on a thread of its own.
+pub fn follow(context: &Context) -> Result<(), Fatal> {
+    let failed = |error: bus::Error| Fatal::new(format!("read the control plane: {error}"));
+    let mut tail = context.bus.tail(&[&topics::CAMERAS, &topics::CONFIG], From::Start).map_err(failed)?;
+    let mut tables = Tables::default();
+    loop {
+        let records = tail.next(Take { count: READ, wait: Duration::ZERO }).map_err(failed)?;
+        if records.is_empty() {
+            break;
+        }
+        records.iter().for_each(|record| tables.take(record));
+    }
+    context.tables.store(Arc::new(tables.clone()));
+    let shared = context.clone();
+    context.lifecycle.thread("tables", move || {
+        while !shared.stop().is_cancelled() {
+            let records = tail.next(Take { count: READ, wait: Duration::from_millis(200) }).map_err(failed)?;
+            if !records.is_empty() {
+                records.iter().for_each(|record| tables.take(record));
+                shared.tables.store(Arc::new(tables.clone()));
+            }
+        }
+        Ok(())
+    });
+    Ok(())
+}
+
+impl Tables {
+    fn take(&mut self, record: &Record) {
+        let taken = if record.topic.noun == topics::CAMERAS.noun {
+            v1::Camera::decode(&record.body.bytes()).map(|camera| self.take_camera(&camera))
+        } else {
+            v1::ConfigEntry::decode(&record.body.bytes()).map(|entry| self.take_config(&entry))
+        };
+        if let Err(error) = taken {
+            warn!(topic = record.topic.noun, %error, "entry of the control plane left out");
         }
     }
 }

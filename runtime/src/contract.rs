@@ -1,0 +1,277 @@
+//! What every engine must keep, written against the traits. `open` opens the engine on the same place each time, so
+//! dropping what it gave and opening again is a restart.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use cortex_proto::{
+    Message, Topic,
+    topics::{self, PARTITIONS},
+    v1,
+};
+
+use crate::{
+    bus::{Bus, Consumer, Event, From, Outgoing, Record, Take},
+    store::{self, Scan, Store, StoredRow, table},
+};
+
+const WAIT: Duration = Duration::from_secs(10);
+const NOW: Duration = Duration::from_millis(50);
+
+/// Runs every promise of a bus.
+pub fn bus(open: &dyn Fn() -> Arc<dyn Bus>) {
+    facts_come_in_order_and_are_committed(&*open());
+    what_was_not_committed_comes_again(open);
+    members_share_partitions(&*open());
+    a_tail_sees_every_partition_from_the_end(&*open());
+    the_newest_picture_wins(&*open());
+    tables_are_read_from_the_start(open);
+    newest_demand_is_read_from_the_start(&*open());
+}
+
+/// Runs every promise of a store.
+pub fn store(open: &dyn Fn() -> Arc<dyn Store>) {
+    rows_are_ordered_and_overwritten(&*open());
+    a_place_is_inserted_once(&*open());
+    compare_and_set_has_one_winner(&open());
+    rows_outlive_a_restart(open);
+    sweeping_keeps_state(&*open());
+}
+
+fn anomaly(site: &str, id: u32) -> v1::Anomaly {
+    v1::Anomaly { id: id.to_string(), site: site.to_owned(), ..Default::default() }
+}
+
+fn publish<M: Message>(bus: &dyn Bus, message: M) {
+    let partition = topics::partition_of(message.key());
+    bus.publish(&[Outgoing::new(message, partition)], 1).unwrap();
+}
+
+/// Polls until `count` messages came.
+fn take(consumer: &mut dyn Consumer, count: usize) -> Vec<Record> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        match consumer.poll(Take { count: count - all.len(), wait: WAIT }).unwrap() {
+            Some(Event::Records(records)) => all.extend(records),
+            Some(Event::Assigned(_) | Event::Revoked(_)) => {}
+            None => panic!("{} of {count} messages came", all.len()),
+        }
+    }
+    all
+}
+
+fn nothing_more(consumer: &mut dyn Consumer) {
+    match consumer.poll(Take { count: 1, wait: NOW }).unwrap() {
+        None => {}
+        Some(Event::Records(records)) => panic!("unexpected {records:?}"),
+        Some(_) => nothing_more(consumer),
+    }
+}
+
+fn ids(records: &[Record]) -> Vec<String> {
+    records.iter().map(|record| record.message::<v1::Anomaly>().unwrap().id.clone()).collect()
+}
+
+fn commit_all(consumer: &mut dyn Consumer, records: &[Record]) {
+    for record in records {
+        consumer.commit(record.topic, record.partition, record.offset + 1).unwrap();
+    }
+}
+
+fn facts_come_in_order_and_are_committed(bus: &dyn Bus) {
+    (0..50).for_each(|id| publish(bus, anomaly("order", id)));
+    let mut consumer = bus.subscribe("order", "0", &[&topics::ANOMALIES]).unwrap();
+    let records = take(&mut *consumer, 50);
+    assert_eq!(ids(&records), (0..50).map(|id| id.to_string()).collect::<Vec<_>>());
+    assert!(records.windows(2).all(|pair| pair[0].offset < pair[1].offset));
+    commit_all(&mut *consumer, &records);
+    drop(consumer);
+    let mut again = bus.subscribe("order", "0", &[&topics::ANOMALIES]).unwrap();
+    nothing_more(&mut *again);
+}
+
+fn what_was_not_committed_comes_again(open: &dyn Fn() -> Arc<dyn Bus>) {
+    let bus = open();
+    (0..10).for_each(|id| publish(&*bus, anomaly("again", id)));
+    let mut consumer = bus.subscribe("again", "0", &[&topics::ANOMALIES]).unwrap();
+    let mine = |records: Vec<Record>| records.into_iter().filter(|record| &*record.key == "again").collect::<Vec<_>>();
+    let mut records = Vec::new();
+    while records.len() < 10 {
+        records.extend(mine(take(&mut *consumer, 1)));
+    }
+    commit_all(&mut *consumer, &records[..4]);
+    drop((consumer, bus));
+    let bus = open();
+    let mut consumer = bus.subscribe("again", "0", &[&topics::ANOMALIES]).unwrap();
+    let mut rest = Vec::new();
+    while rest.len() < 6 {
+        rest.extend(mine(take(&mut *consumer, 1)));
+    }
+    assert_eq!(ids(&rest), ["4", "5", "6", "7", "8", "9"]);
+    assert_eq!(rest[0].offset, records[4].offset, "offsets do not change over a restart");
+}
+
+fn members_share_partitions(bus: &dyn Bus) {
+    let mut owners = BTreeMap::new();
+    let mut one = bus.subscribe("share", "0", &[&topics::ACTS]).unwrap();
+    let mut two = bus.subscribe("share", "1", &[&topics::ACTS]).unwrap();
+    for _ in 0..8 {
+        for (name, member) in [(0, &mut one), (1, &mut two)] {
+            match member.poll(Take { count: 1, wait: NOW }).unwrap() {
+                Some(Event::Assigned(gained)) => gained.into_iter().for_each(|p| drop(owners.insert(p, name))),
+                Some(Event::Revoked(lost)) => lost.into_iter().for_each(|p| drop(owners.remove(&p))),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(owners.len(), PARTITIONS as usize, "every partition has an owner");
+    assert!(owners.values().any(|owner| *owner == 0) && owners.values().any(|owner| *owner == 1));
+    drop(two);
+    (0..20).for_each(|site| publish(bus, v1::Act { site: format!("s{site}"), ..Default::default() }));
+    take(&mut *one, 20);
+}
+
+fn a_tail_sees_every_partition_from_the_end(bus: &dyn Bus) {
+    publish(bus, anomaly("before", 1));
+    let mut tail = bus.tail(&[&topics::ANOMALIES], From::End).unwrap();
+    (0..20).for_each(|id| publish(bus, anomaly(&format!("tail-{id}"), id)));
+    let mut seen = Vec::new();
+    while seen.len() < 20 {
+        let records = tail.next(Take { count: 100, wait: WAIT }).unwrap();
+        assert!(!records.is_empty(), "{} of 20 came", seen.len());
+        seen.extend(ids(&records));
+    }
+    seen.sort_unstable_by_key(|id| id.parse::<u32>().unwrap());
+    assert_eq!(seen, (0..20).map(|id| id.to_string()).collect::<Vec<_>>());
+}
+
+fn frame(camera: &str, n: u64, heartbeat: v1::Heartbeat) -> v1::Frame {
+    let id = v1::FrameId { camera: camera.to_owned(), role: v1::Role::Main as i32, epoch: 1, seq: n };
+    v1::Frame { id: Some(id), n, heartbeat: heartbeat as i32, ..Default::default() }
+}
+
+fn the_newest_picture_wins(bus: &dyn Bus) {
+    let mut consumer = bus.subscribe("newest", "0", &[&topics::FRAMES]).unwrap();
+    nothing_more(&mut *consumer);
+    publish(bus, frame("one", 1, v1::Heartbeat::None));
+    publish(bus, frame("other", 7, v1::Heartbeat::None));
+    publish(bus, frame("one", 2, v1::Heartbeat::None));
+    publish(bus, frame("one", 3, v1::Heartbeat::Unchanged));
+    let records = take(&mut *consumer, 3);
+    let mut got: Vec<(String, u64)> = records
+        .iter()
+        .map(|record| (record.key.to_string(), record.message::<v1::Frame>().unwrap().n))
+        .collect();
+    got.sort();
+    assert_eq!(got, [("one".to_owned(), 2), ("one".to_owned(), 3), ("other".to_owned(), 7)]);
+    nothing_more(&mut *consumer);
+}
+
+fn read_to_the_end(bus: &dyn Bus, topic: &'static Topic) -> Vec<Record> {
+    let mut tail = bus.tail(&[topic], From::Start).unwrap();
+    let mut all = Vec::new();
+    loop {
+        let records = tail.next(Take { count: 100, wait: NOW }).unwrap();
+        if records.is_empty() {
+            return all;
+        }
+        all.extend(records);
+    }
+}
+
+fn tables_are_read_from_the_start(open: &dyn Fn() -> Arc<dyn Bus>) {
+    let bus = open();
+    for version in 1..=3 {
+        for id in ["a", "b"] {
+            publish(&*bus, v1::Camera { id: id.to_owned(), version, ..Default::default() });
+        }
+    }
+    drop(bus);
+    let cameras = read_to_the_end(&*open(), &topics::CAMERAS);
+    // Compaction may lag behind, so older versions may come first; the newest comes last.
+    let newest: BTreeMap<String, u64> = cameras
+        .iter()
+        .map(|record| record.message::<v1::Camera>().unwrap())
+        .map(|camera| (camera.id.clone(), camera.version))
+        .collect();
+    assert_eq!(newest, BTreeMap::from([("a".to_owned(), 3), ("b".to_owned(), 3)]));
+}
+
+fn newest_demand_is_read_from_the_start(bus: &dyn Bus) {
+    for time_us in 1..=3 {
+        let demand = |asker: &str| v1::Demand { camera: "c".into(), asker: asker.into(), time_us, ..Default::default() };
+        publish(bus, demand("x"));
+        publish(bus, demand("y"));
+    }
+    let newest: BTreeMap<String, i64> = read_to_the_end(bus, &topics::DEMAND)
+        .iter()
+        .map(|record| record.message::<v1::Demand>().unwrap())
+        .map(|demand| (demand.asker.clone(), demand.time_us))
+        .collect();
+    assert_eq!(newest, BTreeMap::from([("x".to_owned(), 3), ("y".to_owned(), 3)]));
+}
+
+fn row(table: &'static table::Table, partition: &str, sort: u8, body: &[u8]) -> StoredRow {
+    StoredRow {
+        table: table.name.to_owned(),
+        partition: partition.to_owned(),
+        sort: vec![sort],
+        time_us: i64::from(sort) * 1_000_000,
+        body: body.to_vec(),
+    }
+}
+
+fn bodies(store: &dyn Store, scan: &Scan<'_>) -> Vec<Vec<u8>> {
+    store.scan(scan).unwrap().into_iter().map(|row| row.body).collect()
+}
+
+fn rows_are_ordered_and_overwritten(store: &dyn Store) {
+    let rows: Vec<StoredRow> = [3, 1, 2].iter().map(|n| row(&table::STILLS, "ordered", *n, &[*n])).collect();
+    store.write(&rows).unwrap();
+    store.write(&rows[..1]).unwrap();
+    store.write(&[row(&table::STILLS, "ordered", 1, b"new"), row(&table::STILLS, "elsewhere", 9, b"")]).unwrap();
+    let all = Scan::all(&table::STILLS, "ordered");
+    assert_eq!(bodies(store, &all), [b"new".to_vec(), vec![2], vec![3]]);
+    assert_eq!(bodies(store, &Scan::latest(&table::STILLS, "ordered", 1)), [vec![3]]);
+    assert_eq!(bodies(store, &Scan { from: vec![2], to: vec![3], ..all }), [vec![2]]);
+    store.delete(&table::STILLS, "ordered", &[2]).unwrap();
+    store.delete(&table::STILLS, "ordered", &[2]).unwrap();
+    assert_eq!(store.get(&table::STILLS, "ordered", &[2]).unwrap(), None);
+    assert_eq!(store.get(&table::STILLS, "ordered", &[3]).unwrap(), Some(vec![3]));
+}
+
+fn a_place_is_inserted_once(store: &dyn Store) {
+    assert!(store.insert(&row(&table::ALERTS, "once", 1, b"mine")).unwrap());
+    assert!(store.insert(&row(&table::ALERTS, "once", 1, b"mine")).unwrap(), "the same again is harmless");
+    assert!(!store.insert(&row(&table::ALERTS, "once", 1, b"other")).unwrap());
+    assert_eq!(store.get(&table::ALERTS, "once", &[1]).unwrap(), Some(b"mine".to_vec()));
+}
+
+fn compare_and_set_has_one_winner(store: &Arc<dyn Store>) {
+    let terms = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| (0..10).map(|_| store::next_term(&**store, "contract").unwrap()).collect::<Vec<_>>()))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    let mut sorted = terms.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, (1..=40).collect::<Vec<_>>(), "no two owners share a term");
+}
+
+fn rows_outlive_a_restart(open: &dyn Fn() -> Arc<dyn Store>) {
+    let store = open();
+    store.write(&[row(&table::SNAPSHOTS, "restart", 1, b"kept")]).unwrap();
+    let term = store::next_term(&*store, "restart").unwrap();
+    drop(store);
+    let store = open();
+    assert_eq!(store.get(&table::SNAPSHOTS, "restart", &[1]).unwrap(), Some(b"kept".to_vec()));
+    assert_eq!(store::next_term(&*store, "restart").unwrap(), term + 1);
+}
+
+/// Rows here are seconds after 1970; an engine under test keeps events for a day at least.
+fn sweeping_keeps_state(store: &dyn Store) {
+    store.write(&[row(&table::ANOMALIES, "old", 1, b"x"), row(&table::SNAPSHOTS, "old", 1, b"x")]).unwrap();
+    store.sweep(400 * 86_400 * 1_000_000).unwrap();
+    assert_eq!(store.get(&table::ANOMALIES, "old", &[1]).unwrap(), None);
+    assert!(store.get(&table::SNAPSHOTS, "old", &[1]).unwrap().is_some());
+}
