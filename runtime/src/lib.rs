@@ -10,6 +10,10 @@ pub mod store;
 pub mod context;
 pub mod lifecycle;
 pub mod still;
+pub mod config;
+pub mod infer;
+pub mod telemetry;
+pub mod runner;
 mod database;
 #[cfg(feature = "testkit")]
 pub mod contract;

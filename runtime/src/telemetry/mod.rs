@@ -1,0 +1,5 @@
+//! What a process says about itself: logs, metrics, traces.
+
+mod stage;
+
+pub use stage::StageMetrics;
