@@ -1,1 +1,25 @@
-//! placeholder
+//! The detector: what is in the picture, where it goes, and which rules it breaks.
+//!
+//! - **Reads** `frames`, by camera.
+//! - **Writes** `detections` for every frame it takes, in order, and for a heartbeat while a track or a timer is
+//!   alive; `anomalies` when a rule fires; `chips` while recognition is on and a track's best view improves; `status`
+//!   once a second.
+//! - **Stores** detections and anomalies.
+//! - **Drops** frames whose (epoch, n) is not above the last.
+//! - **Knobs**: [`Config`].
+//!
+//! Rules read nothing but the `detections` message, so stored detections replay to the same answers.
+
+mod chip;
+mod config;
+mod error;
+mod faces;
+mod model;
+pub mod rules;
+mod stage;
+mod track;
+
+pub use config::Config;
+pub use error::Error;
+pub use model::{Models, Seen};
+pub use stage::{Detector, Input};

@@ -19,5 +19,5 @@ pub use decode::{DecodeError, Detection, Face, Pose};
 pub use geometry::{Rect, nms};
 pub use manifest::{Decoder, Manifest, ManifestError, Model, Precision, Task};
 pub use picture::{Format, Matrix, Picture, PictureError, Plane};
-pub use prepare::{Fit, Placement, Preprocessor, multiple_of_32};
+pub use prepare::{Fit, Placement, Preprocessor, crop, multiple_of_32};
 pub use tensor::{Tensor, View};

@@ -34,6 +34,25 @@ pub struct Placement {
     pub height: f32,
 }
 
+/// A part of a picture as RGB. `left`, `top`, `width` and `height` are in pixels and must lie inside.
+pub fn crop(picture: &Picture, left: usize, top: usize, width: usize, height: usize) -> Picture {
+    let mut pixels = Vec::with_capacity(width * height * 3);
+    let row = |plane: usize, y: usize| &picture.planes()[plane].data[y * picture.planes()[plane].stride..];
+    for y in top..top + height {
+        match picture.format() {
+            Format::Rgb => pixels.extend_from_slice(&row(0, y)[left * 3..(left + width) * 3]),
+            Format::I420(matrix) => {
+                let (luma, cb, cr) = (row(0, y), row(1, y / 2), row(2, y / 2));
+                let coefficients = Coefficients::of(matrix);
+                for x in left..left + width {
+                    pixels.extend(coefficients.rgb(luma[x], cb[x / 2], cr[x / 2]).map(|value| value.round() as u8));
+                }
+            }
+        }
+    }
+    Picture::rgb(width, height, pixels).expect("three bytes for each pixel")
+}
+
 /// Keeps its buffers from picture to picture.
 #[derive(Debug, Default)]
 pub struct Preprocessor {

@@ -59,7 +59,14 @@ macro_rules! row {
 
 row! {
     Detections in DETECTIONS, partition |m| camera_hour(m.key(), m.time_us),
-        sort |m| m.frame.as_ref().map(frame_place).unwrap_or_default(), time |m| m.time_us;
+        sort |m| {
+            let mut place = m.frame.as_ref().map(frame_place).unwrap_or_default();
+            // An answer to a heartbeat names the last frame seen, and must not replace that frame's own row.
+            if m.outcome() == v1::Outcome::Time {
+                place.extend(m.time_us.to_be_bytes());
+            }
+            place
+        }, time |m| m.time_us;
     Anomaly in ANOMALIES, partition |m| site_day(&m.site, m.time_us),
         sort |m| event_place(m.time_us, &m.id), time |m| m.time_us;
     Identity in IDENTITIES, partition |m| site_day(&m.site, m.time_us),

@@ -1,0 +1,54 @@
+//! The best view of a face so far, cut out for the recognizer.
+
+use cortex_models::{Face, Format, Picture, Rect, quality_of_pose};
+use cortex_proto::v1;
+use cortex_runtime::CutChip;
+
+/// A better view must be better by this much, so that a track costs a few embeddings, not one a frame.
+const BETTER: f32 = 0.08;
+/// The cut-out is this much larger than the face, for alignment.
+const MARGIN: f32 = 1.6;
+/// A face of this width in pixels is as good as a larger one.
+const WIDE: f32 = 112.0;
+
+/// How good a view of a face is, 0..1: width, sharpness, frontality and the detector's score.
+pub fn quality(picture: &Picture, face: &Face) -> f32 {
+    let size = (face.rect.width() / WIDE).clamp(0.0, 1.0);
+    let sharp = (sharpness(picture, face.rect) / 12.0).clamp(0.0, 1.0);
+    (0.35 * size + 0.25 * sharp + 0.25 * quality_of_pose(&face.landmarks) + 0.15 * face.score).clamp(0.0, 1.0)
+}
+
+/// Whether a view is worth sending, after the best one so far.
+pub fn improves(quality: f32, best: f32) -> bool {
+    quality > best + BETTER
+}
+
+/// Cuts a face out; landmarks in pixels of the cut-out.
+pub fn cut(picture: &Picture, face: &Face, mut chip: v1::Chip) -> CutChip {
+    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    let side = face.rect.width().max(face.rect.height()) * MARGIN;
+    let (cx, cy) = face.rect.centre();
+    let area = Rect::new(cx - side / 2.0, cy - side / 2.0, cx + side / 2.0, cy + side / 2.0).clip(width, height);
+    let (left, top) = (area.x1.floor() as usize, area.y1.floor() as usize);
+    let (w, h) = ((area.x2.ceil() as usize).min(picture.width()) - left, (area.y2.ceil() as usize).min(picture.height()) - top);
+    chip.landmarks =
+        face.landmarks.iter().map(|[x, y]| v1::Point { x: x - left as f32, y: y - top as f32 }).collect();
+    let picture = cortex_models::crop(picture, left, top, w.max(1), h.max(1));
+    CutChip { message: chip, picture: Some(picture) }
+}
+
+/// Mean absolute difference of neighbouring luma values: blur lowers it.
+fn sharpness(picture: &Picture, rect: Rect) -> f32 {
+    let plane = &picture.planes()[0];
+    let step = if picture.format() == Format::Rgb { 3 } else { 1 };
+    let rect = rect.clip(picture.width() as f32 - 2.0, picture.height() as f32 - 2.0);
+    let (mut sum, mut count) = (0_u32, 0_u32);
+    for y in (rect.y1 as usize..rect.y2 as usize).step_by(2) {
+        for x in rect.x1 as usize..rect.x2 as usize {
+            let at = y * plane.stride + x * step;
+            sum += u32::from(plane.data[at].abs_diff(plane.data[at + step]));
+            count += 1;
+        }
+    }
+    sum as f32 / count.max(1) as f32
+}

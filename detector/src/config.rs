@@ -1,0 +1,58 @@
+use serde::{Deserialize, Serialize};
+
+/// How pictures are analysed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Width and height of the object detector's input in pixels, multiples of 32.
+    pub object_size: (usize, usize),
+    /// Lowest score that is listed, 0..1. Tracks feed on low scores too.
+    pub score_floor: f32,
+    /// Score from which a detection may begin a track, 0..1.
+    pub activation: f32,
+    /// Longer side of the face detector's input in pixels; 0 looks for no faces, so all heads are redacted.
+    pub face_long_side: usize,
+    /// Lowest score of a face, 0..1. Low, because an unseen face is worse than a redacted tree.
+    pub face_score: f32,
+    /// How long a track is kept that is not seen, in seconds.
+    pub hidden_s: f32,
+    /// Cut chips for the recognizer. Set from `recognizer.enabled`.
+    #[serde(skip)]
+    pub chips: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            object_size: (640, 384),
+            score_floor: 0.1,
+            activation: 0.6,
+            face_long_side: 640,
+            face_score: 0.35,
+            hidden_s: 3.0,
+            chips: false,
+        }
+    }
+}
+
+impl Config {
+    /// What is wrong with the values, a sentence each.
+    pub fn validate(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let (width, height) = self.object_size;
+        if width % 32 != 0 || height % 32 != 0 || !(32..=2048).contains(&width) || !(32..=2048).contains(&height) {
+            wrong.push("`detector.object_size` must be two multiples of 32 between 32 and 2048".to_owned());
+        }
+        for (name, value) in
+            [("score_floor", self.score_floor), ("activation", self.activation), ("face_score", self.face_score)]
+        {
+            if !(0.0..1.0).contains(&value) {
+                wrong.push(format!("`detector.{name}` must be between 0 and 1"));
+            }
+        }
+        if !(0.0..=30.0).contains(&self.hidden_s) {
+            wrong.push("`detector.hidden_s` must be 0 to 30 seconds".to_owned());
+        }
+        wrong
+    }
+}
