@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cortex_proto::{Message, Topic, topics};
+use cortex_proto::{Message, topics};
 
 use crate::{
     bus::{Body, Outgoing},
@@ -66,9 +66,4 @@ impl Outgoing {
     pub(crate) fn is_decision(&self) -> bool {
         self.topic.class == topics::Class::Fact && !self.topic.volatile
     }
-}
-
-/// Whether two topics are the same row of the table.
-pub(crate) fn same(one: &Topic, other: &Topic) -> bool {
-    std::ptr::eq(one, other) || one == other
 }

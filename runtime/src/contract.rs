@@ -117,8 +117,8 @@ fn members_share_partitions(bus: &dyn Bus) {
     for _ in 0..8 {
         for (name, member) in [(0, &mut one), (1, &mut two)] {
             match member.poll(Take { count: 1, wait: NOW }).unwrap() {
-                Some(Event::Assigned(gained)) => gained.into_iter().for_each(|p| drop(owners.insert(p, name))),
-                Some(Event::Revoked(lost)) => lost.into_iter().for_each(|p| drop(owners.remove(&p))),
+                Some(Event::Assigned(gained)) => owners.extend(gained.into_iter().map(|p| (p, name))),
+                Some(Event::Revoked(lost)) => owners.retain(|p, _| !lost.contains(p)),
                 _ => {}
             }
         }

@@ -181,7 +181,7 @@ impl<S: Stage> Worker<S> {
             self.keys.remove(&key);
             self.stage.release(&key);
         }
-        partitions.iter().for_each(|partition| drop(self.terms.remove(partition)));
+        self.terms.retain(|partition, _| !partitions.contains(partition));
         self.seen.retain(|(_, partition), _| !partitions.contains(partition));
         info!(stage = S::NAME, worker = self.name, count = partitions.len(), "partitions revoked");
         Ok(())

@@ -1,0 +1,25 @@
+/// Why a camera gives no pictures.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// The address cannot be used.
+    #[error("address: {0}")]
+    Address(String),
+    /// No credential of this name.
+    #[error("there is no credential `{0}`: add it to the credentials file")]
+    Credential(String),
+    /// The camera refused the credential.
+    #[error("the camera refused the user or password")]
+    Login,
+    /// GStreamer or a part of it is missing.
+    #[error("{0}")]
+    Setup(String),
+    /// The connection failed or broke.
+    #[error("{0}")]
+    Stream(String),
+    /// The stream ended.
+    #[error("the stream ended")]
+    Ended,
+    /// No picture for too long.
+    #[error("no picture for {0} s")]
+    Stalled(u64),
+}

@@ -1,0 +1,95 @@
+//! When a camera is offline, and when it has recovered: at most one pair in a debounce window.
+
+use std::time::{Duration, Instant};
+
+use cortex_proto::v1;
+use sha2::{Digest, Sha256};
+
+/// Watches one camera.
+#[derive(Debug)]
+pub(crate) struct Outage {
+    after: Duration,
+    down_since: Option<Instant>,
+    told: bool,
+}
+
+/// What is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// No pictures for this long.
+    Offline(Duration),
+    /// Pictures again after this long.
+    Recovered(Duration),
+}
+
+impl Outage {
+    pub(crate) fn new(after: Duration, now: Instant) -> Self {
+        Self { after, down_since: Some(now), told: false }
+    }
+
+    /// Hears whether pictures come.
+    pub(crate) fn hear(&mut self, pictures: bool, now: Instant) -> Option<News> {
+        if pictures {
+            let down = self.down_since.take()?;
+            return std::mem::take(&mut self.told).then(|| News::Recovered(now - down));
+        }
+        let down = now - *self.down_since.get_or_insert(now);
+        if self.told || down < self.after {
+            return None;
+        }
+        self.told = true;
+        Some(News::Offline(down))
+    }
+}
+
+/// The anomaly that tells it.
+pub(crate) fn anomaly(camera: &v1::Camera, news: News, frame: v1::FrameId, now_us: i64, reason: &str) -> v1::Anomaly {
+    let (kind, severity, down) = match news {
+        News::Offline(down) => ("offline", v1::Severity::High, down),
+        News::Recovered(down) => ("recovered", v1::Severity::Info, down),
+    };
+    let seconds = down.as_secs_f64();
+    let why = match news {
+        News::Offline(_) if reason.is_empty() => format!("no picture for {seconds:.0} s"),
+        News::Offline(_) => format!("no picture for {seconds:.0} s: {reason}"),
+        News::Recovered(_) => format!("pictures again after {seconds:.0} s"),
+    };
+    let began_us = now_us - down.as_micros() as i64;
+    let id = Sha256::digest(format!("{kind}/{}/{}/{}/{began_us}", camera.id, frame.epoch, frame.seq));
+    v1::Anomaly {
+        id: hex::encode(&id[..16]),
+        camera: camera.id.clone(),
+        site: camera.site.clone(),
+        rule: "camera-health".to_owned(),
+        kind: kind.to_owned(),
+        severity: severity as i32,
+        began: Some(frame.clone()),
+        began_us,
+        frame: Some(frame),
+        time_us: now_us,
+        received_us: now_us,
+        why,
+        measures: vec![v1::Measure { name: "down_s".to_owned(), value: seconds, threshold: 0.0 }],
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_break_is_not_told_and_a_long_one_once() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut outage = Outage::new(Duration::from_secs(10), start);
+        assert_eq!(outage.hear(true, at(1)), None);
+        assert_eq!(outage.hear(false, at(2)), None);
+        assert_eq!(outage.hear(false, at(9)), None);
+        assert_eq!(outage.hear(true, at(10)), None, "back in time");
+        assert_eq!(outage.hear(false, at(11)), None);
+        assert_eq!(outage.hear(false, at(21)), Some(News::Offline(Duration::from_secs(10))));
+        assert_eq!(outage.hear(false, at(60)), None, "told once");
+        assert_eq!(outage.hear(true, at(71)), Some(News::Recovered(Duration::from_secs(60))));
+    }
+}
