@@ -1,0 +1,103 @@
+//! One still: every face, and the head part of every person without one.
+
+use cortex_models::{
+    Face, Fit, Manifest, Model, Picture, Preprocessor, Rect, Task,
+    decode::{self, Thresholds},
+    multiple_of_32,
+};
+use cortex_proto::v1;
+use cortex_runtime::{
+    infer::{self, Library, Session},
+    still,
+};
+
+use crate::{Config, Error, Region, mask::mask, regions::head};
+
+/// Redacts stills, with models of its own.
+pub struct Redactor {
+    config: Config,
+    preprocessor: Preprocessor,
+    faces: (Model, Session),
+    objects: (Model, Session),
+}
+
+/// Longer sides at which faces are looked for: near faces are found small, far ones large.
+const SIDES: [usize; 3] = [320, 640, 1280];
+/// Lower than in video: a still has no second frame.
+const SCORE: f32 = 0.3;
+const JPEG_QUALITY: u8 = 92;
+
+impl Redactor {
+    /// Loads its models.
+    pub fn load(library: &Library, infer: &infer::Config, config: Config) -> Result<Self, Error> {
+        let manifest: Manifest = infer.manifest()?;
+        let open = |task| -> Result<(Model, Session), Error> {
+            let name = infer.pick(&manifest, task)?;
+            let model = manifest.model(&name).map_err(infer::Error::from)?.clone();
+            let session = Session::open(library, infer, &model)?;
+            Ok((model, session))
+        };
+        let (faces, objects) = (open(Task::Faces)?, open(Task::Objects)?);
+        Ok(Self { config, preprocessor: Preprocessor::default(), faces, objects })
+    }
+
+    /// The still as a JPEG with its faces redacted, and how many regions that were.
+    pub fn redact(&mut self, bytes: &[u8]) -> Result<(Vec<u8>, usize), Error> {
+        let picture = still::decode(bytes, still::Limits::default())?;
+        let regions = self.regions(&picture)?;
+        let masked = mask(&picture, &regions, self.config.style);
+        Ok((still::encode(&masked, JPEG_QUALITY), regions.len()))
+    }
+
+    /// What is redacted in a picture.
+    pub fn regions(&mut self, picture: &Picture) -> Result<Vec<Region>, Error> {
+        let mut faces: Vec<Face> = Vec::new();
+        for side in SIDES.into_iter().filter(|side| *side <= picture.width().max(picture.height()).max(SIDES[1])) {
+            faces.extend(self.faces(picture, side)?);
+        }
+        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        let region = |rect: Rect| Region {
+            x1: rect.x1 / width,
+            y1: rect.y1 / height,
+            x2: rect.x2 / width,
+            y2: rect.y2 / height,
+        };
+        let mut regions: Vec<Region> = faces.iter().map(|face| region(face.rect.grow(1.3, 1.3))).collect();
+        for person in self.people(picture)? {
+            let upper = Rect { y2: person.y1 + person.height() * 0.45, ..person };
+            let has_face = faces.iter().any(|face| {
+                let (x, y) = face.rect.centre();
+                x > upper.x1 && x < upper.x2 && y > upper.y1 - person.height() * 0.1 && y < upper.y2
+            });
+            if !has_face {
+                let place = v1::Box {
+                    x1: person.x1 / width,
+                    y1: person.y1 / height,
+                    x2: person.x2 / width,
+                    y2: person.y2 / height,
+                };
+                let [x, y, w, h] = head(&place, width / height);
+                regions.push(Region { x1: x - w / 2.0, y1: y - h / 2.0, x2: x + w / 2.0, y2: y + h / 2.0 });
+            }
+        }
+        Ok(regions)
+    }
+
+    fn faces(&mut self, picture: &Picture, side: usize) -> Result<Vec<Face>, Error> {
+        let (model, session) = &mut self.faces;
+        let scale = side as f32 / picture.width().max(picture.height()) as f32;
+        let size = (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale));
+        let (tensor, placement) = self.preprocessor.prepare(picture, size.0, size.1, Fit::Stretch);
+        let thresholds = Thresholds { score: SCORE, iou: 0.3 };
+        Ok(session.run(&[(&model.input, &tensor)], |outputs| decode::centerface(outputs, thresholds, &placement))??)
+    }
+
+    fn people(&mut self, picture: &Picture) -> Result<Vec<Rect>, Error> {
+        let (model, session) = &mut self.objects;
+        let (tensor, placement) = self.preprocessor.prepare(picture, 640, 640, Fit::Letterbox);
+        let thresholds = Thresholds { score: SCORE, iou: 0.6 };
+        let found =
+            session.run(&[(&model.input, &tensor)], |outputs| decode::boxes_scores(outputs, thresholds, &placement))??;
+        Ok(found.into_iter().filter(|one| one.class == 0).map(|one| one.rect).collect())
+    }
+}

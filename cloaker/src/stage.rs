@@ -1,0 +1,260 @@
+//! Where frames and detections meet, and cloaked pictures leave.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use cortex_models::{Picture, Preprocessor};
+use cortex_proto::{Topic, topics, v1};
+use cortex_runtime::{Captured, Collector, Fatal, Key, Poison, Snapshot, Stage, StreamTime, Tables, bus::Record, stage, still};
+use serde::{Deserialize, Serialize};
+
+use crate::{Config, Region, join::Held, mask::mask, regions::Regions};
+
+/// What the cloaker reads.
+pub enum Input {
+    /// A frame or a heartbeat.
+    Frame(Arc<Captured>),
+    /// What the detector says of a frame.
+    Detections(Arc<v1::Detections>),
+    /// Somebody looks, or wants pictures for another reason.
+    Demand(Arc<v1::Demand>),
+}
+
+/// The stage.
+pub struct Cloaker {
+    config: Config,
+    cameras: HashMap<Key, Camera>,
+    preprocessor: Preprocessor,
+}
+
+#[derive(Default)]
+struct Camera {
+    held: Held,
+    kept: Kept,
+    /// When each viewer last said that it looks.
+    viewers: BTreeMap<String, i64>,
+    /// When the last live picture left, in microseconds.
+    shown_us: i64,
+    /// Since when there is no result, when that has been said.
+    blanked: bool,
+    answered_us: i64,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    received: u64,
+    cloaked: u64,
+    told_us: i64,
+}
+
+/// What outlives a restart.
+#[derive(Default, Serialize, Deserialize)]
+struct Kept {
+    regions: Regions,
+    /// Whole pictures are redacted until then: a cold start does not know who was there.
+    cold_until_us: Option<i64>,
+}
+
+/// Without a result for this long, one fully redacted picture says so.
+const NO_RESULT_US: i64 = 2_000_000;
+/// A viewer that has not asked for this long is gone.
+const VIEWER_US: i64 = 10_000_000;
+const SECOND_US: i64 = 1_000_000;
+
+impl Cloaker {
+    /// A cloaker with its settings.
+    pub fn new(config: Config) -> Self {
+        Self { config, cameras: HashMap::new(), preprocessor: Preprocessor::default() }
+    }
+
+    /// Sends a redacted picture to whoever looks.
+    fn show(&mut self, key: &Key, frame: &v1::Frame, masked: &Picture, said: Said, out: &mut Collector) {
+        let Some(camera) = self.cameras.get_mut(key) else { return };
+        let now = cortex_runtime::runner::wall_clock();
+        camera.viewers.retain(|_, asked| now - *asked < VIEWER_US);
+        let interval = (1e6 / self.config.live_rate) as i64;
+        // Half an interval of grace: frames come a little early and late.
+        if camera.viewers.is_empty() || frame.time_us - camera.shown_us < interval / 2 {
+            return;
+        }
+        camera.shown_us = frame.time_us;
+        let width = self.config.live_width.min(masked.width());
+        let height = (masked.height() * width / masked.width()).max(2);
+        let small = self.preprocessor.scale(masked, width, height);
+        out.publish(v1::Cloaked {
+            frame: frame.id.clone(),
+            time_us: frame.time_us,
+            received_us: frame.received_us,
+            width: width as u32,
+            height: height as u32,
+            jpeg: still::encode(&small, self.config.quality),
+            objects: said.objects,
+            redacted: said.redacted,
+            blanked: said.blanked,
+        });
+    }
+
+    /// A frame and its result.
+    fn cloak(&mut self, key: &Key, frame: &Captured, seen: &v1::Detections, out: &mut Collector) {
+        let (Some(picture), Some(camera)) = (&frame.picture, self.cameras.get_mut(key)) else { return };
+        let aspect = picture.width() as f32 / picture.height() as f32;
+        let cold_until = *camera.kept.cold_until_us.get_or_insert(frame.message.time_us + (self.config.hold_s * 1e6) as i64);
+        let mut regions = camera.kept.regions.update(seen, &self.config, aspect);
+        let mut blanked = String::new();
+        if frame.message.time_us < cold_until {
+            blanked = "just started: it is not known yet who is there".to_owned();
+        } else if !matches!(seen.outcome(), v1::Outcome::Analysed | v1::Outcome::Carried) {
+            blanked = format!("not analysed: {}", seen.reason);
+        }
+        if !blanked.is_empty() {
+            regions = vec![Region::WHOLE];
+        }
+        let looked_at = !camera.viewers.is_empty();
+        camera.counts.cloaked += 1;
+        if !seen.keep && !looked_at {
+            return;
+        }
+        let masked = mask(picture, &regions, self.config.style);
+        if seen.keep {
+            out.store(&v1::Still {
+                frame: frame.message.id.clone(),
+                time_us: frame.message.time_us,
+                jpeg: still::encode(&masked, self.config.quality),
+            });
+        }
+        let said = Said { objects: seen.objects.clone(), redacted: regions.len() as u32, blanked };
+        self.show(key, &frame.message, &masked, said, out);
+    }
+
+    /// With frames and no result for two seconds, one picture says so.
+    fn blank(&mut self, key: &Key, now_us: i64, out: &mut Collector) {
+        let Some(camera) = self.cameras.get_mut(key) else { return };
+        let waits = camera.held.oldest_us().is_some_and(|oldest| now_us - oldest.max(camera.answered_us) > NO_RESULT_US);
+        if !waits {
+            return;
+        }
+        let Some(newest) = camera.held.clear() else { return };
+        if std::mem::replace(&mut camera.blanked, true) {
+            return;
+        }
+        if let Some(picture) = &newest.picture {
+            let masked = mask(picture, &[Region::WHOLE], self.config.style);
+            let said = Said { objects: Vec::new(), redacted: 1, blanked: "the detector does not answer".to_owned() };
+            self.show(key, &newest.message, &masked, said, out);
+        }
+    }
+}
+
+struct Said {
+    objects: Vec<v1::Object>,
+    redacted: u32,
+    blanked: String,
+}
+
+impl stage::Input for Input {
+    const TOPICS: &'static [&'static Topic] = &[&topics::FRAMES, &topics::DETECTIONS, &topics::DEMAND];
+
+    fn decode(record: &Record) -> Result<Self, prost::DecodeError> {
+        match record.topic.noun {
+            "frames" => record.message().map(Self::Frame),
+            "detections" => record.message().map(Self::Detections),
+            _ => record.message().map(Self::Demand),
+        }
+    }
+
+    fn heartbeat(&self) -> Option<StreamTime> {
+        match self {
+            Self::Frame(frame) if frame.picture.is_none() => Some(StreamTime(frame.message.time_us)),
+            _ => None,
+        }
+    }
+
+    fn wants_models(&self) -> bool {
+        false
+    }
+}
+
+impl Stage for Cloaker {
+    const NAME: &'static str = "cloaker";
+    type In = Input;
+    type Seen = ();
+
+    fn infer(&mut self, batch: &[&Input]) -> Vec<Result<(), Poison>> {
+        batch.iter().map(|_| Ok(())).collect()
+    }
+
+    fn apply(&mut self, key: &Key, input: &Input, _seen: (), out: &mut Collector) -> Result<(), Fatal> {
+        match input {
+            Input::Frame(frame) => {
+                let most = self.config.held_mib << 20;
+                let camera = self.cameras.entry(key.clone()).or_default();
+                camera.counts.received += 1;
+                camera.held.put(Arc::clone(frame), most);
+                self.blank(key, frame.message.time_us, out);
+                self.report(key, &frame.message, out);
+            }
+            Input::Detections(seen) => {
+                let Some(id) = &seen.frame else { return Ok(()) };
+                let camera = self.cameras.entry(key.clone()).or_default();
+                camera.answered_us = seen.time_us;
+                camera.blanked = false;
+                let aspect = seen.source_width.max(1) as f32 / seen.source_height.max(1) as f32;
+                if seen.outcome() == v1::Outcome::Time {
+                    camera.kept.regions.update(seen, &self.config, aspect);
+                } else if let Some(frame) = camera.held.take(id.epoch, seen.n) {
+                    self.cloak(key, &frame, seen, out);
+                } else {
+                    // The frame is gone; what was seen in it holds all the same.
+                    camera.kept.regions.update(seen, &self.config, aspect);
+                }
+            }
+            Input::Demand(demand) if demand.viewer => {
+                self.cameras.entry(key.clone()).or_default().viewers.insert(demand.asker.clone(), demand.time_us);
+            }
+            Input::Demand(_) => {}
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, key: &Key, now: StreamTime, out: &mut Collector) {
+        self.blank(key, now.0, out);
+    }
+
+    fn restore(&mut self, key: &Key, snapshot: Option<Snapshot>) {
+        let kept = snapshot.and_then(|snapshot| snapshot.read()).unwrap_or_default();
+        self.cameras.insert(key.clone(), Camera { kept, ..Camera::default() });
+    }
+
+    fn snapshot(&self, key: &Key) -> Snapshot {
+        self.cameras.get(key).map_or_else(Snapshot::default, |camera| Snapshot::of(&camera.kept))
+    }
+
+    fn release(&mut self, key: &Key) {
+        self.cameras.remove(key);
+    }
+
+    fn reload(&mut self, _tables: Arc<Tables>) {}
+}
+
+impl Cloaker {
+    fn report(&mut self, key: &Key, frame: &v1::Frame, out: &mut Collector) {
+        let Some(camera) = self.cameras.get_mut(key) else { return };
+        if (frame.time_us - camera.counts.told_us).abs() < SECOND_US {
+            return;
+        }
+        camera.counts.told_us = frame.time_us;
+        out.publish(v1::Status {
+            camera: key.to_string(),
+            stage: Self::NAME.to_owned(),
+            time_us: frame.time_us,
+            connected: true,
+            received: camera.counts.received,
+            analysed: camera.counts.cloaked,
+            camera_version: frame.camera_version,
+            ..Default::default()
+        });
+    }
+}
