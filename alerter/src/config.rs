@@ -1,0 +1,30 @@
+use serde::{Deserialize, Serialize};
+
+/// How anomalies become alerts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Anomalies of one rule at one place that follow each other within so many seconds are one incident.
+    pub group_s: f32,
+    /// An incident that grows is told again at most this often, in seconds; a higher severity is told at once.
+    pub cooldown_s: f32,
+    /// An incident without anything new for so many seconds is closed.
+    pub close_after_s: f32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { group_s: 30.0, cooldown_s: 10.0, close_after_s: 60.0 }
+    }
+}
+
+impl Config {
+    /// What is wrong with the values, a sentence each.
+    pub fn validate(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.group_s < 0.0 || self.cooldown_s < 0.0 || self.close_after_s < 1.0 {
+            wrong.push("`alerter.group_s` and `alerter.cooldown_s` must not be negative, `alerter.close_after_s` at least 1 second".to_owned());
+        }
+        wrong
+    }
+}

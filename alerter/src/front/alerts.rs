@@ -1,0 +1,109 @@
+use std::{collections::HashSet, time::Duration};
+
+use cortex_proto::{
+    topics,
+    v1::{self, alert_service_server::AlertService},
+};
+use cortex_runtime::{
+    runner::wall_clock,
+    store::{Scan, table},
+};
+use futures::stream;
+use prost::Message;
+use tonic::{Request, Response, Status};
+
+use super::{Answers, Front, subject};
+use crate::subscribe::{Subscription, blocking, passes};
+
+/// How long an acknowledgement waits for its revision.
+const ANSWER: Duration = Duration::from_secs(5);
+const COMMENT: usize = 2_000;
+
+#[tonic::async_trait]
+impl AlertService for Front {
+    type SubscribeStream = Answers<v1::SubscribeResponse>;
+
+    async fn subscribe(&self, request: Request<v1::SubscribeRequest>) -> Result<Response<Self::SubscribeStream>, Status> {
+        let subscription = Subscription::open(&self.hub, self.context.store.clone(), request.into_inner()).await?;
+        let stop = self.context.stop();
+        let answers = stream::unfold((subscription, stop), |(mut subscription, stop)| async move {
+            let next = tokio::select! {
+                next = subscription.next() => next,
+                () = stop.cancelled() => None,
+            };
+            next.map(|next| (next, (subscription, stop)))
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn list(&self, request: Request<v1::ListAlertsRequest>) -> Result<Response<v1::ListAlertsResponse>, Status> {
+        let request = request.into_inner();
+        let filter = request.filter.unwrap_or_default();
+        let limit = if request.limit == 0 { 100 } else { request.limit.min(500) } as usize;
+        let before = if request.before_us == 0 { i64::MAX } else { request.before_us };
+        let store = self.context.store.clone();
+        let alerts = blocking(move || {
+            let mut found = Vec::new();
+            for partition in 0..topics::PARTITIONS {
+                let place = partition.to_string();
+                // Revisions of one alert lie close together; ten each is more than most have.
+                let rows = store.scan(&Scan::latest(&table::ALERTS, &place, limit * 10))?;
+                let mut latest = HashSet::new();
+                let alerts = rows.iter().filter_map(|row| v1::Alert::decode(row.body.as_slice()).ok());
+                found.extend(alerts.filter(|alert| latest.insert(alert.id.clone()) && alert.first_us < before && passes(&filter, alert)));
+            }
+            found.sort_by_key(|alert: &v1::Alert| std::cmp::Reverse(alert.first_us));
+            found.truncate(limit);
+            Ok(found)
+        });
+        Ok(Response::new(v1::ListAlertsResponse { alerts: alerts.await? }))
+    }
+
+    async fn acknowledge(&self, request: Request<v1::AcknowledgeRequest>) -> Result<Response<v1::AcknowledgeResponse>, Status> {
+        let subject = subject(&request)?;
+        let request = request.into_inner();
+        if request.comment.chars().count() > COMMENT {
+            return Err(Status::invalid_argument(format!("comment: at most {COMMENT} characters")));
+        }
+        let mut live = self.hub.alerts();
+        let act = v1::Act {
+            id: random_id()?,
+            site: request.site.clone(),
+            alert: request.alert.clone(),
+            kind: v1::ActKind::Acknowledge as i32,
+            subject: subject.name,
+            comment: request.comment,
+            false_alarm: request.false_alarm,
+            time_us: wall_clock(),
+        };
+        let context = self.context.clone();
+        let published = tokio::task::spawn_blocking(move || {
+            let partition = topics::partition_of(&act.site);
+            context.publish(act, partition, 0)
+        });
+        published
+            .await
+            .map_err(|_| Status::internal("publishing the act panicked"))?
+            .map_err(|error| Status::unavailable(format!("publish the act: {error}")))?;
+        let revision = async {
+            loop {
+                match live.recv().await {
+                    Ok(alert) if alert.id == request.alert && alert.change == "acknowledged" => return Some(v1::Alert::clone(&alert)),
+                    Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        };
+        match tokio::time::timeout(ANSWER, revision).await {
+            Ok(Some(alert)) => Ok(Response::new(v1::AcknowledgeResponse { alert: Some(alert) })),
+            _ => Err(Status::failed_precondition("the alert is over and was put away, or there is none of this id at this site")),
+        }
+    }
+}
+
+/// An id that nobody guesses or repeats.
+pub(super) fn random_id() -> Result<String, Status> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Status::internal(format!("draw an id: {error}")))?;
+    Ok(hex::encode(bytes))
+}

@@ -1,0 +1,11 @@
+use cortex_proto::v1::{self, cloak_service_server::CloakService};
+use tonic::{Request, Response, Status};
+
+use super::Front;
+
+#[tonic::async_trait]
+impl CloakService for Front {
+    async fn redact(&self, request: Request<v1::RedactRequest>) -> Result<Response<v1::RedactResponse>, Status> {
+        (self.hands.redact)(request.into_inner()).await.map(Response::new)
+    }
+}

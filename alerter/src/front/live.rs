@@ -1,0 +1,96 @@
+use std::{sync::Arc, time::Duration};
+
+use cortex_proto::v1::{self, live_service_server::LiveService};
+use cortex_runtime::{
+    runner::wall_clock,
+    store::{rows, table},
+};
+use futures::stream;
+use prost::Message;
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{MissedTickBehavior, interval},
+};
+use tonic::{Request, Response, Status};
+
+use super::{Answers, Front, alerts::random_id};
+use crate::subscribe::blocking;
+
+/// How often a viewer says that it looks; the cloaker forgets one after ten seconds.
+const ASK: Duration = Duration::from_secs(3);
+
+#[tonic::async_trait]
+impl LiveService for Front {
+    type WatchStream = Answers<v1::Cloaked>;
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let cameras = request.into_inner().cameras;
+        let asker = format!("viewer/{}", random_id()?);
+        let mut asks = interval(ASK);
+        asks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let state = (self.clone(), self.hub.pictures(), cameras, asker, asks);
+        let answers = stream::unfold(state, |(front, mut pictures, cameras, asker, mut asks)| async move {
+            let stop = front.context.stop();
+            loop {
+                let picture = tokio::select! {
+                    picture = pictures.recv() => picture,
+                    _ = asks.tick() => {
+                        front.ask(&cameras, &asker);
+                        continue;
+                    }
+                    () = stop.cancelled() => return None,
+                };
+                match picture {
+                    Ok(picture) => {
+                        let camera = picture.frame.as_ref().map_or("", |frame| &frame.camera);
+                        if cameras.is_empty() || cameras.iter().any(|wanted| wanted == camera) {
+                            let picture = v1::Cloaked::clone(&Arc::clone(&picture));
+                            return Some((Ok(picture), (front, pictures, cameras, asker, asks)));
+                        }
+                    }
+                    // A slow viewer misses pictures, and goes on with the newest.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn still(&self, request: Request<v1::StillRequest>) -> Result<Response<v1::Still>, Status> {
+        let frame = request.into_inner().frame.ok_or_else(|| Status::invalid_argument("frame: is missing"))?;
+        let store = self.context.store.clone();
+        let found = blocking(move || {
+            // The row's partition is the hour of stream time, which the id does not tell: the latest hours are tried.
+            let now = wall_clock();
+            let mut hours: Vec<String> = (0..24 * 31).map(|hour| rows::camera_hour(&frame.camera, now - hour * 3_600_000_000)).collect();
+            hours.push(rows::camera_hour(&frame.camera, 946_684_800_000_000));
+            for hour in hours {
+                if let Some(body) = store.get(&table::STILLS, &hour, &rows::frame_place(&frame))? {
+                    return Ok(v1::Still::decode(body.as_slice()).ok());
+                }
+            }
+            Ok(None)
+        });
+        found.await?.map(Response::new).ok_or_else(|| Status::not_found("no picture of this frame was kept, or it has expired"))
+    }
+}
+
+impl Front {
+    /// Says that somebody looks at these cameras.
+    fn ask(&self, cameras: &[String], asker: &str) {
+        for camera in self.control.tables().cameras.values() {
+            if cameras.is_empty() || cameras.contains(&camera.id) {
+                let demand = v1::Demand {
+                    camera: camera.id.clone(),
+                    asker: asker.to_owned(),
+                    viewer: true,
+                    time_us: wall_clock(),
+                    ..Default::default()
+                };
+                // Demand travels in memory and is asked again in three seconds.
+                self.context.publish(demand, camera.partition, 0).ok();
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! One subscriber: attached to what is live first, then given everything after its cursor from the store, then live.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use cortex_proto::{
+    topics::PARTITIONS,
+    v1::{self, subscribe_response::Event},
+};
+use cortex_runtime::store::{Scan, Store, table};
+use prost::Message;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    task::spawn_blocking,
+    time::{Interval, interval},
+};
+use tonic::Status;
+
+use crate::{
+    Hub,
+    cursor::{Seen, Step},
+};
+
+/// How often a cursor is sent, whether anything passed the filter or not.
+const CURSOR_EVERY: Duration = Duration::from_secs(3);
+/// Revisions read from the store at once.
+const READ: usize = 500;
+
+/// One subscriber.
+pub(crate) struct Subscription {
+    store: Arc<dyn Store>,
+    filter: v1::AlertFilter,
+    live: Receiver<Arc<v1::Alert>>,
+    seen: Seen,
+    waiting: VecDeque<v1::SubscribeResponse>,
+    ticker: Interval,
+}
+
+impl Subscription {
+    /// Attaches a subscriber.
+    pub(crate) async fn open(hub: &Hub, store: Arc<dyn Store>, request: v1::SubscribeRequest) -> Result<Self, Status> {
+        // Attached before the store is read, so that nothing falls between.
+        let live = hub.alerts();
+        let heads = heads(Arc::clone(&store)).await?;
+        let seen = request.after.as_ref().map_or_else(|| Seen::new(heads.clone()), Seen::from);
+        let mut this = Self {
+            store,
+            filter: request.filter.unwrap_or_default(),
+            live,
+            seen,
+            waiting: VecDeque::new(),
+            ticker: interval(CURSOR_EVERY),
+        };
+        for (partition, head) in heads {
+            this.fill(partition, head).await?;
+        }
+        Ok(this)
+    }
+
+    /// The next thing to send; `None` when the process ends.
+    pub(crate) async fn next(&mut self) -> Option<Result<v1::SubscribeResponse, Status>> {
+        loop {
+            if let Some(response) = self.waiting.pop_front() {
+                return Some(Ok(response));
+            }
+            let taken = tokio::select! {
+                _ = self.ticker.tick() => {
+                    self.waiting.push_back(v1::SubscribeResponse { event: Some(Event::Cursor(self.seen.cursor())) });
+                    Ok(())
+                }
+                alert = self.live.recv() => match alert {
+                    Ok(alert) => self.take(&alert).await,
+                    Err(RecvError::Lagged(_)) => self.catch_up().await,
+                    Err(RecvError::Closed) => return None,
+                },
+            };
+            if let Err(status) = taken {
+                return Some(Err(status));
+            }
+        }
+    }
+
+    async fn take(&mut self, alert: &v1::Alert) -> Result<(), Status> {
+        match self.seen.step(alert.partition, alert.sequence) {
+            Step::Skip => Ok(()),
+            Step::Take => {
+                self.send(alert.clone());
+                Ok(())
+            }
+            Step::Fill(_) => self.fill(alert.partition, alert.sequence).await,
+        }
+    }
+
+    /// A subscriber that is too slow for the live view reads what it missed.
+    async fn catch_up(&mut self) -> Result<(), Status> {
+        for (partition, head) in heads(Arc::clone(&self.store)).await? {
+            self.fill(partition, head).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads everything not seen of a partition up to `head`.
+    async fn fill(&mut self, partition: u32, head: u64) -> Result<(), Status> {
+        while self.seen.of(partition) < head {
+            let (store, from) = (Arc::clone(&self.store), self.seen.of(partition) + 1);
+            let alerts = blocking(move || {
+                let place = partition.to_string();
+                let rows = store.scan(&Scan {
+                    from: from.to_be_bytes().to_vec(),
+                    to: (head + 1).to_be_bytes().to_vec(),
+                    limit: READ,
+                    ..Scan::all(&table::ALERTS, &place)
+                })?;
+                Ok(rows.iter().filter_map(|row| v1::Alert::decode(row.body.as_slice()).ok()).collect::<Vec<_>>())
+            })
+            .await?;
+            // What retention removed is gone: go on above it.
+            if alerts.is_empty() {
+                self.seen.take(partition, head);
+            }
+            for alert in alerts {
+                self.send(alert);
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, alert: v1::Alert) {
+        self.seen.take(alert.partition, alert.sequence);
+        if passes(&self.filter, &alert) {
+            self.waiting.push_back(v1::SubscribeResponse { event: Some(Event::Alert(alert)) });
+        }
+    }
+}
+
+/// Whether an alert passes a filter.
+pub(crate) fn passes(filter: &v1::AlertFilter, alert: &v1::Alert) -> bool {
+    let one_of = |list: &[String], value: &str| list.is_empty() || list.iter().any(|item| item == value);
+    alert.severity >= filter.min_severity
+        && one_of(&filter.cameras, &alert.camera)
+        && one_of(&filter.sites, &alert.site)
+        && one_of(&filter.kinds, &alert.kind)
+}
+
+/// The latest sequence of every partition that has one.
+async fn heads(store: Arc<dyn Store>) -> Result<Vec<(u32, u64)>, Status> {
+    blocking(move || {
+        let mut heads = Vec::new();
+        for partition in 0..PARTITIONS {
+            let latest = store.scan(&Scan::latest(&table::ALERTS, &partition.to_string(), 1))?;
+            heads.extend(latest.first().map(|row| (partition, cortex_runtime::store::rows::number(&row.sort))));
+        }
+        Ok(heads)
+    })
+    .await
+}
+
+/// Reads the store on a thread that may wait.
+pub(crate) async fn blocking<R: Send + 'static>(
+    read: impl FnOnce() -> Result<R, cortex_runtime::store::Error> + Send + 'static,
+) -> Result<R, Status> {
+    let read = spawn_blocking(read).await.map_err(|_| Status::internal("reading the store panicked"))?;
+    read.map_err(|error| Status::unavailable(format!("read the store: {error}")))
+}
