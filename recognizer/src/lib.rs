@@ -1,1 +1,25 @@
-//! placeholder
+//! The recognizer: who of the few people enrolled is in the picture. Off until it is switched on.
+//!
+//! - **Reads** `chips`, and `detections` for the ends of tracks; by camera.
+//! - **Writes** `identities`, known and unknown, and `anomalies` for people who are watched for.
+//! - **Stores** both, and an audit row before a match is published.
+//! - **Drops** chips below the width gate: too poor to tell.
+//! - **Knobs**: [`Config`].
+//!
+//! Messages carry ids, never names and never vectors. A snapshot holds what was decided, no vectors: after a restart a
+//! track begins to be looked at anew, and is not told twice.
+
+mod config;
+mod enrol;
+mod error;
+mod gallery;
+mod model;
+mod stage;
+mod track;
+
+pub use config::Config;
+pub use enrol::{Embedded, Enroller};
+pub use error::Error;
+pub use gallery::{Gallery, Match, Person};
+pub use model::{Embedding, Model};
+pub use stage::{Audit, Input, Recognizer};

@@ -1,0 +1,147 @@
+//! People into the gallery, from stills.
+
+use cortex_models::{
+    Face, Fit, Manifest, Picture, Preprocessor, Task,
+    decode::{self, Thresholds},
+    multiple_of_32, quality_of_pose,
+};
+use cortex_proto::v1;
+use cortex_runtime::{
+    infer::{self, Library, Session},
+    runner::wall_clock,
+    still,
+};
+
+use crate::{Embedding, Error, Gallery, Model, Person};
+
+/// Finds, judges and embeds the faces of stills.
+pub struct Enroller {
+    preprocessor: Preprocessor,
+    faces: (cortex_models::Model, Session),
+    model: Model,
+}
+
+/// A face of a still with its vector.
+pub struct Embedded {
+    /// The face, in pixels of the still.
+    pub face: Face,
+    /// Its vector.
+    pub embedding: Embedding,
+}
+
+/// Longer side at which stills are looked at, in pixels.
+const SIDE: f32 = 640.0;
+const SCORE: f32 = 0.5;
+/// Faces narrower than this are not enrolled, in pixels: twice the gate for recognition.
+const WIDE: f32 = 60.0;
+/// Faces turned further than this are not enrolled.
+const FRONTAL: f32 = 0.45;
+const PICTURES: usize = 16;
+/// A new person this similar to somebody enrolled is probably the same one.
+const SAME: f32 = 0.95;
+
+impl Enroller {
+    /// Loads its models.
+    pub fn load(library: &Library, infer: &infer::Config) -> Result<Self, Error> {
+        let manifest: Manifest = infer.manifest()?;
+        let name = infer.pick(&manifest, Task::Faces)?;
+        let faces = manifest.model(&name).map_err(infer::Error::from)?.clone();
+        let session = Session::open(library, infer, &faces)?;
+        Ok(Self { preprocessor: Preprocessor::default(), faces: (faces, session), model: Model::load(library, infer)? })
+    }
+
+    /// The faces of a still with their vectors, largest first, and the still itself.
+    pub fn embed(&mut self, bytes: &[u8]) -> Result<(Picture, Vec<Embedded>), Error> {
+        let picture = still::decode(bytes, still::Limits::default())?;
+        let mut faces = self.find(&picture)?;
+        faces.sort_by(|a, b| b.rect.area().total_cmp(&a.rect.area()));
+        let mut all = Vec::with_capacity(faces.len());
+        for face in faces {
+            if let Some(embedding) = self.model.embed(&picture, &face.landmarks)? {
+                all.push(Embedded { face, embedding });
+            }
+        }
+        Ok((picture, all))
+    }
+
+    /// The space of the vectors.
+    pub fn space(&self) -> &str {
+        self.model.space()
+    }
+
+    /// Enrols a person; every picture is answered in plain words.
+    pub fn enrol(&mut self, request: &v1::EnrolRequest, gallery: &Gallery) -> Result<v1::EnrolResponse, Error> {
+        let name = request.name.trim();
+        if name.is_empty() || name.chars().count() > 100 {
+            return Err(Error::Refused("name: 1 to 100 characters".to_owned()));
+        }
+        if gallery.people().iter().any(|person| person.name == name) {
+            return Err(Error::Refused(format!("name: `{name}` is enrolled already")));
+        }
+        if request.pictures.is_empty() || request.pictures.len() > PICTURES {
+            return Err(Error::Refused(format!("pictures: 1 to {PICTURES}")));
+        }
+        let (mut embeddings, mut reports) = (Vec::new(), Vec::new());
+        for bytes in &request.pictures {
+            let (report, embedding) = self.judge(bytes, gallery);
+            embeddings.extend(embedding.map(|embedding| embedding.0));
+            reports.push(report);
+        }
+        if embeddings.is_empty() {
+            let why: Vec<&str> = reports.iter().map(|report| report.text.as_str()).collect();
+            return Err(Error::Refused(format!("no picture can be used: {}", why.join("; "))));
+        }
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).map_err(|error| Error::Refused(format!("draw an id: {error}")))?;
+        let person = Person {
+            id: hex::encode(id),
+            name: name.to_owned(),
+            space: self.space().to_owned(),
+            embeddings,
+            watch: request.watch,
+            enrolled_us: wall_clock(),
+        };
+        gallery.put(&person)?;
+        Ok(v1::EnrolResponse { person: person.id, reports })
+    }
+
+    fn judge(&mut self, bytes: &[u8], gallery: &Gallery) -> (v1::PictureReport, Option<Embedding>) {
+        let refused = |text: String, face_width: f32| (v1::PictureReport { accepted: false, text, face_width }, None);
+        let faces = match self.embed(bytes) {
+            Ok((_, faces)) => faces,
+            Err(error) => return refused(error.to_string(), 0.0),
+        };
+        let [Embedded { face, embedding }] = faces.as_slice() else {
+            return match faces.len() {
+                0 => refused("no face is seen".to_owned(), 0.0),
+                count => refused(format!("{count} faces are seen: cut the picture to one"), faces[0].face.rect.width()),
+            };
+        };
+        let width = face.rect.width();
+        if width < WIDE {
+            return refused(format!("the face is {width:.0} pixels wide, {WIDE:.0} are needed"), width);
+        }
+        if quality_of_pose(&face.landmarks) < FRONTAL {
+            return refused("the face is turned away: a frontal one is needed".to_owned(), width);
+        }
+        let near = gallery.nearest(embedding, self.space()).filter(|near| near.similarity >= SAME);
+        let text = match near {
+            Some(near) => {
+                let people = gallery.people();
+                let name = people.iter().find(|person| person.id == near.person).map_or("somebody", |person| &person.name);
+                format!("taken, but it looks like {name}, who is enrolled already (similarity {:.3})", near.similarity)
+            }
+            None => format!("taken: the face is {width:.0} pixels wide"),
+        };
+        (v1::PictureReport { accepted: true, text, face_width: width }, Some(embedding.clone()))
+    }
+
+    fn find(&mut self, picture: &Picture) -> Result<Vec<Face>, Error> {
+        let (model, session) = &mut self.faces;
+        let scale = SIDE / picture.width().max(picture.height()) as f32;
+        let size = (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale));
+        let (tensor, placement) = self.preprocessor.prepare(picture, size.0, size.1, Fit::Stretch);
+        let thresholds = Thresholds { score: SCORE, iou: 0.3 };
+        Ok(session.run(&[(&model.input, &tensor)], |outputs| decode::centerface(outputs, thresholds, &placement))??)
+    }
+}
