@@ -9,7 +9,7 @@ use cortex_proto::{
     topics::{self, PARTITIONS},
     v1::{self, config_entry::Entry},
 };
-use cortex_runtime::{Context, Fatal, Tables};
+use cortex_runtime::{Context, Fatal, Tables, config::entries::Entries};
 
 /// Says what is wrong with a camera's address, or nothing.
 pub type CheckUrl = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
@@ -43,17 +43,6 @@ struct Inner {
     check_rule: CheckRule,
     /// Every entry as last written, and the version of the latest change.
     latest: Mutex<(Tables, u64)>,
-}
-
-/// Entries of a configuration file.
-#[derive(Clone, Debug, Default)]
-pub struct Entries {
-    /// Cameras.
-    pub cameras: Vec<v1::Camera>,
-    /// Zones and lines.
-    pub zones: Vec<v1::Zone>,
-    /// Rules.
-    pub rules: Vec<v1::Rule>,
 }
 
 impl Control {

@@ -11,8 +11,12 @@ pub mod context;
 pub mod lifecycle;
 pub mod still;
 pub mod config;
+pub mod access;
+pub mod audit;
+pub mod keys;
 pub mod infer;
 pub mod telemetry;
+pub mod health;
 pub mod runner;
 mod database;
 #[cfg(feature = "testkit")]

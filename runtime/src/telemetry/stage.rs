@@ -12,6 +12,7 @@ pub struct StageMetrics {
     label: [KeyValue; 1],
     received: Counter<u64>,
     emitted: Counter<u64>,
+    dropped: Counter<u64>,
     poisoned: Counter<u64>,
     retries: Counter<u64>,
     batch: Histogram<u64>,
@@ -35,6 +36,7 @@ impl StageMetrics {
             label: [KeyValue::new("stage", stage)],
             received: meter.u64_counter("cortex.stage.received").with_description("inputs taken from the bus").build(),
             emitted: meter.u64_counter("cortex.stage.emitted").with_description("messages published").build(),
+            dropped: meter.u64_counter("cortex.stage.dropped").with_description("inputs left out, by reason").build(),
             poisoned: meter.u64_counter("cortex.stage.poisoned").with_description("inputs sent to the dead letters").build(),
             retries: meter.u64_counter("cortex.stage.retries").with_description("times a sink was tried again").build(),
             batch: meter
@@ -57,6 +59,12 @@ impl StageMetrics {
     /// Messages were published.
     pub fn emitted(&self, count: u64) {
         self.emitted.add(count, &self.label);
+    }
+
+    /// Inputs were left out. `reason` is one word of a small set: it is a label.
+    pub fn dropped(&self, reason: &'static str, count: u64) {
+        let [stage] = &self.label;
+        self.dropped.add(count, &[stage.clone(), KeyValue::new("reason", reason)]);
     }
 
     /// An input went to the dead letters.

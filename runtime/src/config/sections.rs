@@ -1,0 +1,241 @@
+//! The sections that every process has, whatever stages run in it.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::Retention;
+
+const DAY_S: u64 = 24 * 60 * 60;
+const GIB: u64 = 1024 * 1024 * 1024;
+
+/// Section `[data]`: where this process keeps its own files.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// The folder; empty for `data` in `CORTEX_HOME`, else `~/.local/share/cortex`.
+    pub dir: PathBuf,
+}
+
+/// Section `[bus]`: what carries messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bus {
+    /// `embedded://` keeps its log in the data folder, `embedded:///path/bus.sqlite` elsewhere.
+    pub url: String,
+}
+
+/// Section `[store]`: what keeps facts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// `sqlite://` keeps the store in the data folder, `sqlite:///path/store.sqlite` elsewhere.
+    pub url: String,
+    /// The store gives up its oldest detections and stills above so many GiB.
+    pub budget_gib: f64,
+    /// Days that alerts, anomalies, identities and the log are kept.
+    pub events_days: f64,
+    /// Days that detections are kept.
+    pub detections_days: f64,
+    /// Days that cloaked stills are kept.
+    pub stills_days: f64,
+}
+
+/// Section `[listen]`: the one port of pages, gRPC, metrics and health.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Address and port. Beyond loopback only with `certificate` and `key`.
+    pub address: String,
+    /// PEM file of the server's certificate chain; empty for none.
+    pub certificate: PathBuf,
+    /// PEM file of the certificate's private key; empty for none.
+    pub key: PathBuf,
+    /// Names besides `localhost` and the loopback addresses under which browsers reach the page.
+    pub hosts: Vec<String>,
+}
+
+/// Section `[telemetry]`: what a process says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,cortex_ingest=debug`.
+    pub log: String,
+    /// How it is written to standard error.
+    pub format: Format,
+    /// OTLP collector (gRPC) for traces and metrics, e.g. `http://127.0.0.1:4317`; empty for none.
+    pub otlp: String,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line, for machines.
+    Json,
+}
+
+/// Section `[keys]`: secrets, which live apart from the data and are in no backup of it.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// The master key's file, mode 0600, made at first need; empty for `master.key` in the data folder.
+    pub path: PathBuf,
+    /// User and password of cameras by name, a TOML file of mode 0600; empty for none.
+    pub credentials: PathBuf,
+}
+
+impl Default for Bus {
+    fn default() -> Self {
+        Self { url: "embedded://".to_owned() }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { url: "sqlite://".to_owned(), budget_gib: 10.0, events_days: 90.0, detections_days: 7.0, stills_days: 30.0 }
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            address: "127.0.0.1:8080".to_owned(),
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            hosts: Vec::new(),
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { log: "info".to_owned(), format: Format::Text, otlp: String::new() }
+    }
+}
+
+impl Data {
+    /// The folder in force.
+    pub fn folder(&self) -> PathBuf {
+        if self.dir.as_os_str().is_empty() { super::data_home() } else { self.dir.clone() }
+    }
+}
+
+impl Bus {
+    /// What is wrong with the values, a sentence each.
+    pub fn validate(&self) -> Vec<String> {
+        scheme("bus.url", &self.url, "embedded")
+    }
+
+    /// The file of the embedded bus's log.
+    pub fn path(&self, data: &Data) -> PathBuf {
+        path(&self.url, data, "bus.sqlite")
+    }
+}
+
+impl Store {
+    /// What is wrong with the values, a sentence each.
+    pub fn validate(&self) -> Vec<String> {
+        let mut wrong = scheme("store.url", &self.url, "sqlite");
+        let days = [
+            ("events_days", self.events_days),
+            ("detections_days", self.detections_days),
+            ("stills_days", self.stills_days),
+        ];
+        for (name, value) in days {
+            if !(value > 0.0 && value <= 3650.0) {
+                wrong.push(format!("`store.{name}` must be above 0 and at most 3650 days"));
+            }
+        }
+        if !(self.budget_gib >= 0.01 && self.budget_gib <= 1e6) {
+            wrong.push("`store.budget_gib` must be 0.01 to 1000000 GiB".to_owned());
+        }
+        wrong
+    }
+
+    /// The file of the SQLite store.
+    pub fn path(&self, data: &Data) -> PathBuf {
+        path(&self.url, data, "store.sqlite")
+    }
+
+    /// How long rows live and how large the store may grow.
+    pub fn retention(&self) -> Retention {
+        let days = |days: f64| Duration::from_secs_f64(days * DAY_S as f64);
+        Retention {
+            events: days(self.events_days),
+            detections: days(self.detections_days),
+            stills: days(self.stills_days),
+            budget: (self.budget_gib * GIB as f64) as u64,
+        }
+    }
+}
+
+impl Listen {
+    /// What is wrong with the values, a sentence each.
+    pub fn validate(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.certificate.as_os_str().is_empty() != self.key.as_os_str().is_empty() {
+            wrong.push("`listen.certificate` and `listen.key` belong together".to_owned());
+        }
+        match self.address() {
+            Ok(address) => {
+                if let Err(error) = crate::access::check_bind(address, self.tls()) {
+                    wrong.push(error.to_string());
+                }
+            }
+            Err(error) => wrong.push(error),
+        }
+        wrong
+    }
+
+    /// The address to bind.
+    ///
+    /// # Errors
+    /// It is no address with a port.
+    pub fn address(&self) -> Result<SocketAddr, String> {
+        self.address.parse().map_err(|_| "`listen.address` must be an IP address and a port, as 127.0.0.1:8080".to_owned())
+    }
+
+    /// Whether connections are encrypted.
+    pub fn tls(&self) -> bool {
+        !self.certificate.as_os_str().is_empty()
+    }
+}
+
+impl Telemetry {
+    /// What is wrong with the values, a sentence each.
+    pub fn validate(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log) {
+            wrong.push(format!("`telemetry.log` is no filter of log lines: {error}"));
+        }
+        if !(self.otlp.is_empty() || self.otlp.starts_with("http://") || self.otlp.starts_with("https://")) {
+            wrong.push("`telemetry.otlp` must be an address such as http://127.0.0.1:4317, or empty".to_owned());
+        }
+        wrong
+    }
+}
+
+impl Keys {
+    /// The master key's file.
+    pub fn file(&self, data: &Data) -> PathBuf {
+        if self.path.as_os_str().is_empty() { data.folder().join("master.key") } else { self.path.clone() }
+    }
+}
+
+fn scheme(key: &str, url: &str, scheme: &str) -> Vec<String> {
+    if url.split_once("://").is_some_and(|(name, _)| name == scheme) {
+        Vec::new()
+    } else {
+        vec![format!("`{key}` must begin with {scheme}://: it chooses the engine, and this build has no other")]
+    }
+}
+
+fn path(url: &str, data: &Data, name: &str) -> PathBuf {
+    match url.split_once("://") {
+        Some((_, path)) if !path.is_empty() => PathBuf::from(path),
+        _ => data.folder().join(name),
+    }
+}
