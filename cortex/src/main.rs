@@ -1,1 +1,85 @@
-fn main() {}
+//! The `cortex` command.
+
+mod analyze;
+mod app;
+mod cli;
+mod config;
+mod demo;
+mod doctor;
+mod print;
+mod remote;
+mod stills;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+use cortex_proto::topics;
+use cortex_runtime::config::{ZONES_EXAMPLE, schema};
+
+use crate::config::Config;
+
+/// Exit code of a configuration that is wrong (EX_USAGE of sysexits.h).
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match config::load(cli.config.as_deref()) {
+        Ok(config) => config,
+        Err(errors) => {
+            eprintln!("{errors}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match run(cli, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cortex: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Up => block_on(app::up(config, cli.config.as_deref())),
+        Command::Demo(demo) => demo::run(config, cli.config.as_deref(), &demo),
+        Command::Check => {
+            app::entries(&config, &[])?;
+            print::line("the configuration is good");
+            Ok(())
+        }
+        Command::Doctor => doctor::run(&config),
+        Command::Login => block_on(remote::login(&config)),
+        Command::Probe { url, credential } => block_on(remote::probe(&config, url, credential)),
+        Command::Tap { topic, camera } => block_on(remote::tap(&config, topic, camera)),
+        Command::Watch { cursor, json } => block_on(remote::watch(&config, cursor.as_deref(), json)),
+        Command::Enroll { name, images, watch } => block_on(remote::enroll(&config, name, &images, watch.as_deref())),
+        Command::Embed { images, json } => stills::embed(&config, &images, json),
+        Command::Redact { input, out } => stills::redact(&config, &input, &out),
+        Command::Analyze(options) => analyze::run(config, &options),
+        Command::Zones { example } => {
+            let text = if example { ZONES_EXAMPLE } else { "`cortex zones --example` prints one" };
+            print::line(text);
+            Ok(())
+        }
+        Command::Schema => {
+            print::line(&schema::<Config>());
+            Ok(())
+        }
+        Command::Topics => {
+            for topic in topics::ALL {
+                print::line(&format!("{:<26} {:?} {:?} {:?}", topic.name, topic.class, topic.key, topic.retention));
+            }
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "cortex", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(work)
+}

@@ -12,19 +12,19 @@ const MARGIN: f32 = 1.6;
 const WIDE: f32 = 112.0;
 
 /// How good a view of a face is, 0..1: width, sharpness, frontality and the detector's score.
-pub fn quality(picture: &Picture, face: &Face) -> f32 {
+pub(crate) fn quality(picture: &Picture, face: &Face) -> f32 {
     let size = (face.rect.width() / WIDE).clamp(0.0, 1.0);
     let sharp = (sharpness(picture, face.rect) / 12.0).clamp(0.0, 1.0);
     (0.35 * size + 0.25 * sharp + 0.25 * quality_of_pose(&face.landmarks) + 0.15 * face.score).clamp(0.0, 1.0)
 }
 
 /// Whether a view is worth sending, after the best one so far.
-pub fn improves(quality: f32, best: f32) -> bool {
+pub(crate) fn improves(quality: f32, best: f32) -> bool {
     quality > best + BETTER
 }
 
 /// Cuts a face out; landmarks in pixels of the cut-out.
-pub fn cut(picture: &Picture, face: &Face, mut chip: v1::Chip) -> CutChip {
+pub(crate) fn cut(picture: &Picture, face: &Face, mut chip: v1::Chip) -> CutChip {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let side = face.rect.width().max(face.rect.height()) * MARGIN;
     let (cx, cy) = face.rect.centre();

@@ -4,7 +4,7 @@ use cortex_models::{Face, Rect};
 
 /// For each face the index of the person it belongs to: its centre lies in the upper part of the person's box, and of
 /// several persons the one whose head is nearest. No person gets two faces.
-pub fn bind(faces: &[Face], people: &[Rect]) -> Vec<Option<usize>> {
+pub(crate) fn bind(faces: &[Face], people: &[Rect]) -> Vec<Option<usize>> {
     let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
     for (index, face) in faces.iter().enumerate() {
         let (x, y) = face.rect.centre();

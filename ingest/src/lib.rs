@@ -26,5 +26,6 @@ pub use camera::Credentials;
 pub use config::Config;
 pub use error::Error;
 pub use feed::RECORDED_US;
+pub use pipeline::has_element;
 pub use probe::probe;
 pub use source::Ingest;

@@ -223,3 +223,8 @@ fn picture(sample: &gst::Sample) -> Option<Picture> {
     });
     Picture::new(info.width() as usize, info.height() as usize, Format::I420(matrix), planes.collect()).ok()
 }
+
+/// Whether GStreamer has an element of this name, for `cortex doctor`.
+pub fn has_element(name: &str) -> bool {
+    gst::init().is_ok() && gst::ElementFactory::find(name).is_some()
+}

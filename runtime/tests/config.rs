@@ -201,7 +201,7 @@ playback = "for ever"
     for line in expected {
         assert!(wrong.iter().any(|found| found.starts_with(line)), "{line}\nis not among\n{}", wrong.join("\n"));
     }
-    assert!(wrong.iter().any(|found| found == "cortex.toml:5:8: `cameras[0].rate` must be a number, this is a string")), "{}", wrong.join("\n"));
+    assert!(wrong.iter().any(|found| found == "cortex.toml:5:8: `cameras[0].rate` must be a number, this is a string"), "{}", wrong.join("\n"));
     assert!(wrong.iter().any(|found| found.contains("key `url` is missing in `cameras[0]`")), "{}", wrong.join("\n"));
     assert_eq!(wrong.len(), 4, "{}", wrong.join("\n"));
 }

@@ -1,0 +1,89 @@
+//! The whole configuration: the sections of the runtime and of every stage, cameras, zones and rules.
+
+use std::path::Path;
+
+use cortex_runtime::{
+    config::{
+        self, Errors, entries,
+        profile::{Capability, Profile},
+    },
+    infer, runner,
+};
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be set. `runtime/default.toml` documents every key.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// What the deployment may do.
+    pub(crate) profile: Profile,
+    /// Where files are kept.
+    pub(crate) data: config::Data,
+    /// What carries messages.
+    pub(crate) bus: config::Bus,
+    /// What keeps facts.
+    pub(crate) store: config::Store,
+    /// The one port.
+    pub(crate) listen: config::Listen,
+    /// Secrets.
+    pub(crate) keys: config::Keys,
+    /// Logs, metrics, traces.
+    pub(crate) telemetry: config::Telemetry,
+    /// How stages are driven.
+    pub(crate) runner: runner::Config,
+    /// What runs models.
+    pub(crate) infer: infer::Config,
+    /// Cameras to frames.
+    pub(crate) ingest: cortex_ingest::Config,
+    /// Frames to detections.
+    pub(crate) detector: cortex_detector::Config,
+    /// Chips to identities.
+    pub(crate) recognizer: cortex_recognizer::Config,
+    /// Frames to cloaked pictures.
+    pub(crate) cloaker: cortex_cloaker::Config,
+    /// Anomalies to alerts.
+    pub(crate) alerter: cortex_alerter::Config,
+    /// Cameras of this file.
+    #[serde(default)]
+    pub(crate) cameras: Vec<entries::Camera>,
+    /// Zones and lines of this file.
+    #[serde(default)]
+    pub(crate) zones: Vec<entries::Zone>,
+    /// Rules of this file.
+    #[serde(default)]
+    pub(crate) rules: Vec<entries::Rule>,
+}
+
+impl Config {
+    /// What is wrong with values of the right type, a sentence each.
+    fn validate(&self) -> Vec<String> {
+        let mut wrong = [
+            self.bus.validate(),
+            self.store.validate(),
+            self.listen.validate(),
+            self.telemetry.validate(),
+            self.runner.validate(),
+            self.infer.validate(),
+            self.ingest.validate(),
+            self.detector.validate(),
+            self.recognizer.validate(),
+            self.cloaker.validate(),
+            self.alerter.validate(),
+        ]
+        .concat();
+        if self.recognizer.enabled {
+            wrong.extend(self.profile.refusal(Capability::Recognition, "recognizer.enabled"));
+        }
+        wrong
+    }
+}
+
+/// The configuration of a file, or the defaults, with the environment over it.
+pub(crate) fn load(file: Option<&Path>) -> Result<Config, Errors> {
+    config::load(config::DEFAULTS, file, config::environment(), Config::validate)
+}
+
+/// The configuration of a file.
+pub(crate) fn load_at(file: &Path) -> Result<Config, Errors> {
+    load(Some(file))
+}
