@@ -111,7 +111,7 @@ mod tests {
 
     fn noise(width: usize, height: usize) -> Picture {
         let plane = |w: usize, h: usize| Plane {
-            data: (0..(w + 3) * h).map(|i| (i * 2_654_435_761 >> 11) as u8).collect::<Vec<_>>().into(),
+            data: (0..(w + 3) * h).map(|i| ((i * 2_654_435_761) >> 11) as u8).collect::<Vec<_>>().into(),
             stride: w + 3,
         };
         let half = (width.div_ceil(2), height.div_ceil(2));

@@ -87,3 +87,9 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Config, Errors> {
 pub(crate) fn load_at(file: &Path) -> Result<Config, Errors> {
     load(Some(file))
 }
+
+/// The configuration of the demonstration: its zones and rules, with the environment over it.
+pub(crate) fn load_demo() -> Result<Config, Errors> {
+    let text = include_str!("../../demo/demo.toml");
+    config::load_text(config::DEFAULTS, "demo.toml", text, config::environment(), Config::validate)
+}

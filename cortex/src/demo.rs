@@ -1,6 +1,6 @@
 //! Everything on a demonstration camera, or on a source of one's own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use cortex_camera::{Camera, CameraOptions};
@@ -13,7 +13,7 @@ const CAMERA: &str = "campus";
 
 /// Runs the demonstration. With a source of one's own the zones of the configuration that name the demonstration's
 /// camera are left out: they were drawn on another picture.
-pub(crate) fn run(mut config: Config, file: Option<&Path>, options: &cli::Demo) -> anyhow::Result<()> {
+pub(crate) fn run(mut config: Config, options: &cli::Demo) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     // Lives until the demonstration ends.
     let mut loopback = None;
@@ -45,9 +45,8 @@ pub(crate) fn run(mut config: Config, file: Option<&Path>, options: &cli::Demo) 
         rate: 0.0,
         disabled: false,
     }];
-    // The file is not followed: it does not name the camera.
     let outcome = runtime.block_on(app::up(config, None));
-    drop((file, loopback));
+    drop(loopback);
     outcome
 }
 

@@ -24,7 +24,11 @@ const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let config = match config::load(cli.config.as_deref()) {
+    let loaded = match (&cli.command, &cli.config) {
+        (Command::Demo(_), None) => config::load_demo(),
+        (_, file) => config::load(file.as_deref()),
+    };
+    let config = match loaded {
         Ok(config) => config,
         Err(errors) => {
             eprintln!("{errors}");
@@ -43,7 +47,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
     match cli.command {
         Command::Up => block_on(app::up(config, cli.config.as_deref())),
-        Command::Demo(demo) => demo::run(config, cli.config.as_deref(), &demo),
+        Command::Demo(demo) => demo::run(config, &demo),
         Command::Check => {
             app::entries(&config, &[])?;
             print::line("the configuration is good");

@@ -91,7 +91,7 @@ impl Feed {
         let seq = self.seq;
         self.seq += 1;
         let plan = match self.pace {
-            Pace::Recorded { detect_every } if seq % detect_every.max(1) != 0 => v1::Plan::Carry,
+            Pace::Recorded { detect_every } if !seq.is_multiple_of(detect_every.max(1)) => v1::Plan::Carry,
             Pace::Recorded { .. } => v1::Plan::Detect,
             Pace::Live { rate } => {
                 let interval = (1e6 / rate) as i64;

@@ -164,7 +164,7 @@ impl Preprocessor {
             };
             // Rows may be longer than they show: the source is as wide as its stride, and cropped. A stride that is
             // not whole pixels, or a last row cut short, is packed first.
-            let whole = plane.stride % bytes == 0 && plane.data.len() >= plane.stride * h;
+            let whole = plane.stride.is_multiple_of(bytes) && plane.data.len() >= plane.stride * h;
             let copied: Vec<u8>;
             let (data, line) = if whole {
                 (&plane.data[..plane.stride * h], plane.stride / bytes)

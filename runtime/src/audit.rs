@@ -111,7 +111,12 @@ impl Auditor {
     ///
     /// # Errors
     /// The store failed.
-    pub fn open(store: Arc<dyn Store>, bus: Arc<dyn Bus>, writer: &str, clock: WallClock) -> Result<Self, Error> {
+    pub fn open(
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+        writer: &str,
+        clock: WallClock,
+    ) -> Result<Self, Error> {
         let term = store::next_term(&*store, &owner(writer))?;
         // A term may have ended before its first link.
         let mut hash = Vec::new();
@@ -164,7 +169,8 @@ pub fn verify(store: &dyn Store, writer: &str) -> Result<Verified, VerifyError> 
     let terms = store.get(&table::TERMS, &owner(writer), &[])?.as_deref().map_or(0, number);
     let (mut links, mut head) = (0, Vec::new());
     for term in 1..=terms {
-        let broken = |sequence, reason| VerifyError::Broken { writer: writer.to_owned(), term, sequence, reason };
+        let broken =
+            |sequence, reason| VerifyError::Broken { writer: writer.to_owned(), term, sequence, reason };
         let (partition, mut next) = (partition(writer, term), 1_u64);
         loop {
             let mut scan = Scan::all(&table::AUDIT, &partition);

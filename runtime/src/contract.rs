@@ -1,6 +1,8 @@
 //! What every engine must keep, written against the traits. `open` opens the engine on the same place each time, so
 //! dropping what it gave and opening again is a restart.
 
+#![allow(clippy::unwrap_used)] // a broken promise ends the test
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use cortex_proto::{
@@ -253,7 +255,7 @@ fn compare_and_set_has_one_winner(store: &Arc<dyn Store>) {
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
-    let mut sorted = terms.clone();
+    let mut sorted = terms;
     sorted.sort_unstable();
     assert_eq!(sorted, (1..=40).collect::<Vec<_>>(), "no two owners share a term");
 }

@@ -82,7 +82,8 @@ async fn metrics(State(telemetry): State<Telemetry>) -> Response {
         }
         Err(error) => {
             warn!(%error, "metrics not written");
-            (StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written: the log says why\n").into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, "metrics cannot be written: the log says why\n")
+                .into_response()
         }
     }
 }
@@ -101,6 +102,6 @@ mod tests {
         assert!(!readiness.ready);
         assert_eq!(readiness.waiting["detector"], "loading models");
         health.set("detector", Ok(()));
-        assert!(health.clone().readiness().ready);
+        assert!(health.readiness().ready);
     }
 }

@@ -61,7 +61,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Others can read the file.
-    #[error("{path} can be read by others (mode {mode:03o}): run `chmod 600 {path}`, and change what is in it")]
+    #[error(
+        "{path} can be read by others (mode {mode:03o}): run `chmod 600 {path}`, and change what is in it"
+    )]
     Open {
         /// The file.
         path: String,
@@ -106,7 +108,8 @@ impl Keys {
             }
             None => {
                 if let Some(folder) = path.parent() {
-                    std::fs::create_dir_all(folder).map_err(|source| file("make folder for", path, source))?;
+                    std::fs::create_dir_all(folder)
+                        .map_err(|source| file("make folder for", path, source))?;
                 }
                 let master = Key::random()?;
                 let text = Zeroizing::new(format!("{HEADER}{}\n", hex::encode(*master.0)));
@@ -135,7 +138,8 @@ impl Keys {
         let key = Key::random()?;
         keys.insert(name.to_owned(), hex::encode(self.master.seal(key.0.as_slice(), name.as_bytes())?));
         let lines: String = keys.iter().map(|(name, sealed)| format!("{name:?} = {sealed:?}\n")).collect();
-        write_private(&self.wrapped, lines.as_bytes()).map_err(|source| file("write", &self.wrapped, source))?;
+        write_private(&self.wrapped, lines.as_bytes())
+            .map_err(|source| file("write", &self.wrapped, source))?;
         Ok(key)
     }
 }

@@ -13,13 +13,16 @@ use tracing::{error, info, warn};
 
 use crate::stage::Fatal;
 
+/// Threads by name.
+type Threads = Vec<(String, JoinHandle<()>)>;
+
 /// Owns everything that runs in a process.
 #[derive(Clone, Debug)]
 pub struct Lifecycle {
     runtime: Handle,
     stop: CancellationToken,
     tasks: TaskTracker,
-    threads: Arc<Mutex<Vec<(String, JoinHandle<()>)>>>,
+    threads: Arc<Mutex<Threads>>,
     failure: Arc<Mutex<Option<String>>>,
 }
 
@@ -108,7 +111,7 @@ impl Lifecycle {
         }
     }
 
-    fn lock_threads(&self) -> std::sync::MutexGuard<'_, Vec<(String, JoinHandle<()>)>> {
+    fn lock_threads(&self) -> std::sync::MutexGuard<'_, Threads> {
         self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

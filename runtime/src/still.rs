@@ -116,9 +116,9 @@ impl ImageBuffer for Ycbcr<'_> {
         };
         buffers[0].extend(line(0, y, width).iter().map(|luma| LUMA[usize::from(*luma)]));
         let half = width.div_ceil(2);
-        for index in 1..3 {
+        for (index, buffer) in buffers.iter_mut().enumerate().skip(1).take(2) {
             let chroma = line(index, y / 2, half).iter().flat_map(|value| [CHROMA[usize::from(*value)]; 2]);
-            buffers[index].extend(chroma.take(width));
+            buffer.extend(chroma.take(width));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Nobody gets in without a credential, and everybody gets only where their roles lead.
 
+#![allow(clippy::unwrap_used)] // a broken promise ends the test
+
 use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
@@ -92,7 +94,11 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Request<Body> 
     if !headers.iter().any(|(name, _)| *name == "host") {
         builder = builder.header("host", "127.0.0.1:8080");
     }
-    headers.iter().fold(builder, |builder, (name, value)| builder.header(*name, *value)).body(Body::empty()).unwrap()
+    headers
+        .iter()
+        .fold(builder, |builder, (name, value)| builder.header(*name, *value))
+        .body(Body::empty())
+        .unwrap()
 }
 
 fn get_of(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
@@ -213,7 +219,10 @@ async fn refusals_are_in_the_form_of_the_client() {
         let call = request("POST", "/cortex.v1.CameraService/List", &[("content-type", kind)]);
         let answer = room.ask(call).await;
         assert_eq!(answer.status(), StatusCode::OK, "gRPC says it in its own status");
-        assert_eq!((&answer.headers()["grpc-status"], &answer.headers()["content-type"]), (&"16".parse().unwrap(), &kind.parse().unwrap()));
+        assert_eq!(
+            (&answer.headers()["grpc-status"], &answer.headers()["content-type"]),
+            (&"16".parse().unwrap(), &kind.parse().unwrap())
+        );
         assert!(!answer.headers()["grpc-message"].is_empty());
     }
     let viewer = format!("Bearer {}", room.access.token("wall", &[Role::Viewer], 0).unwrap().expose());
@@ -229,7 +238,8 @@ async fn no_web_page_reaches_the_port() {
     let room = Room::new();
     let token = format!("Bearer {}", room.access.token("t", &[Role::Viewer], 0).unwrap().expose());
     let ask = |headers: &[(&'static str, &'static str)]| {
-        let headers: Vec<(&str, &str)> = headers.iter().copied().chain([("authorization", token.as_str())]).collect();
+        let headers: Vec<(&str, &str)> =
+            headers.iter().copied().chain([("authorization", token.as_str())]).collect();
         room.status(get_of("/", &headers))
     };
     for good in [

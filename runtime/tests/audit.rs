@@ -1,5 +1,7 @@
 //! What is audited can be verified, and what cannot be audited is not done.
 
+#![allow(clippy::unwrap_used)] // a broken promise ends the test
+
 use std::{sync::Arc, time::Duration};
 
 use cortex_proto::{Message, topics, v1};
@@ -91,7 +93,11 @@ fn a_link_that_was_removed_is_named() {
     room.three_terms();
     let links = room.links();
     room.store.delete(&table::AUDIT, &links[1].partition(), &links[1].sort()).unwrap();
-    assert!(room.broken().contains("term 3, link 1: it does not follow"), "the end of a term: {}", room.broken());
+    assert!(
+        room.broken().contains("term 3, link 1: it does not follow"),
+        "the end of a term: {}",
+        room.broken()
+    );
 }
 
 #[test]

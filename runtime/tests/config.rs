@@ -1,5 +1,7 @@
 //! A configuration is right, or everything that is wrong with it is said at once, with its place.
 
+#![allow(clippy::unwrap_used)] // a broken promise ends the test
+
 use std::path::PathBuf;
 
 use cortex_proto::v1;
@@ -45,18 +47,25 @@ fn defaults() -> String {
 }
 
 fn validate(config: &Config) -> Vec<String> {
-    let mut wrong = [config.bus.validate(), config.store.validate(), config.listen.validate(), config.telemetry.validate()]
-        .concat();
+    let mut wrong = [
+        config.bus.validate(),
+        config.store.validate(),
+        config.listen.validate(),
+        config.telemetry.validate(),
+    ]
+    .concat();
     wrong.extend([config.runner.validate(), config.infer.validate()].concat());
     if config.recognizer.enabled {
         wrong.extend(config.profile.refusal(Capability::Recognition, "recognizer.enabled"));
     }
-    wrong.extend(entries::resolve(&config.cameras, &config.zones, &config.rules, &[]).err().into_iter().flatten());
+    wrong.extend(
+        entries::resolve(&config.cameras, &config.zones, &config.rules, &[]).err().into_iter().flatten(),
+    );
     wrong
 }
 
 fn load(text: &str) -> Result<Config, Errors> {
-    config::load_text(&defaults(), "cortex.toml", text, validate)
+    config::load_text(&defaults(), "cortex.toml", text, [], validate)
 }
 
 /// What is wrong, a line each.
@@ -76,7 +85,9 @@ fn every_key_of_the_reference_has_a_comment() {
     for line in config::DEFAULTS.lines() {
         match line.split_once(" = ") {
             Some((key, _)) if !line.starts_with('#') => assert!(explained, "`{key}` is not explained"),
-            _ => explained = line.starts_with('#') || (explained && !line.is_empty() && !line.starts_with('[')),
+            _ => {
+                explained = line.starts_with('#') || (explained && !line.is_empty() && !line.starts_with('['))
+            }
         }
     }
 }
@@ -96,7 +107,10 @@ fn file_wins_over_defaults_and_environment_over_both() {
     ];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let config: Config = config::load(&defaults(), Some(&path), environment, validate).unwrap();
-    assert_eq!((config.store.budget_gib, config.store.stills_days, config.store.events_days), (50.5, 3.0, 90.0));
+    assert_eq!(
+        (config.store.budget_gib, config.store.stills_days, config.store.events_days),
+        (50.5, 3.0, 90.0)
+    );
     assert_eq!((config.telemetry.log.as_str(), config.telemetry.format), ("warn", config::Format::Json));
     assert_eq!(config.data.dir, PathBuf::from("1234"), "a string needs no quotes, whatever it looks like");
     assert_eq!(config.infer.providers, [infer::Provider::Cpu]);
@@ -133,8 +147,15 @@ a = 1
     for line in expected {
         assert!(wrong.iter().any(|found| found == line), "{line}\nis not among\n{}", wrong.join("\n"));
     }
-    for start in ["cortex.toml:7:11: `runner.workers` must be a whole number, not negative, this is -2", "cortex.toml:14:21: `infer.providers[1]`"] {
-        assert!(wrong.iter().any(|found| found.starts_with(start)), "{start} is not among\n{}", wrong.join("\n"));
+    for start in [
+        "cortex.toml:7:11: `runner.workers` must be a whole number, not negative, this is -2",
+        "cortex.toml:14:21: `infer.providers[1]`",
+    ] {
+        assert!(
+            wrong.iter().any(|found| found.starts_with(start)),
+            "{start} is not among\n{}",
+            wrong.join("\n")
+        );
     }
     assert_eq!(wrong.len(), 7, "{}", wrong.join("\n"));
 }
@@ -144,9 +165,14 @@ fn values_of_the_right_type_are_judged_at_their_line() {
     let text = "[recognizer]\nenabled = true\n\n[listen]\naddress = \"0.0.0.0:8080\"\n[runner]\nworkers = 65";
     let wrong = wrong(text);
     assert_eq!(wrong.len(), 3, "{}", wrong.join("\n"));
-    assert!(wrong.iter().any(|line| line.starts_with("cortex.toml:5:11: `listen.address` 0.0.0.0:8080 is reached")));
+    assert!(
+        wrong
+            .iter()
+            .any(|line| line.starts_with("cortex.toml:5:11: `listen.address` 0.0.0.0:8080 is reached"))
+    );
     assert!(wrong.iter().any(|line| line.starts_with("cortex.toml:7:11: `runner.workers` must be 1 to 64")));
-    let locked = wrong.iter().find(|line| line.starts_with("cortex.toml:2:11: `recognizer.enabled`")).unwrap();
+    let locked =
+        wrong.iter().find(|line| line.starts_with("cortex.toml:2:11: `recognizer.enabled`")).unwrap();
     assert!(locked.contains("\"eu-private\" or \"research\" allows it"), "{locked}");
     load("profile = \"eu-private\"\n[recognizer]\nenabled = true").unwrap();
 }
@@ -162,7 +188,10 @@ fn an_environment_variable_that_is_wrong_is_named() {
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let errors = config::load::<Config>(&defaults(), None, environment, validate).unwrap_err();
     let text = errors.to_string();
-    assert!(text.contains("CORTEX__RUNNER__WORKRS: unknown key `workrs` in [runner]; did you mean `workers`?"), "{text}");
+    assert!(
+        text.contains("CORTEX__RUNNER__WORKRS: unknown key `workrs` in [runner]; did you mean `workers`?"),
+        "{text}"
+    );
     assert!(text.contains("CORTEX__RUNNER__WORKERS: `runner.workers` must be a whole number"), "{text}");
     assert_eq!(errors.len(), 4, "{text}");
 }
@@ -199,10 +228,24 @@ playback = "for ever"
         "cortex.toml:10:12: `cameras[1].playback` `for ever` is not known, expected one of `realtime`, `fast`, `loop`",
     ];
     for line in expected {
-        assert!(wrong.iter().any(|found| found.starts_with(line)), "{line}\nis not among\n{}", wrong.join("\n"));
+        assert!(
+            wrong.iter().any(|found| found.starts_with(line)),
+            "{line}\nis not among\n{}",
+            wrong.join("\n")
+        );
     }
-    assert!(wrong.iter().any(|found| found == "cortex.toml:5:8: `cameras[0].rate` must be a number, this is a string"), "{}", wrong.join("\n"));
-    assert!(wrong.iter().any(|found| found.contains("key `url` is missing in `cameras[0]`")), "{}", wrong.join("\n"));
+    assert!(
+        wrong
+            .iter()
+            .any(|found| found == "cortex.toml:5:8: `cameras[0].rate` must be a number, this is a string"),
+        "{}",
+        wrong.join("\n")
+    );
+    assert!(
+        wrong.iter().any(|found| found.contains("key `url` is missing in `cameras[0]`")),
+        "{}",
+        wrong.join("\n")
+    );
     assert_eq!(wrong.len(), 4, "{}", wrong.join("\n"));
 }
 
@@ -265,9 +308,14 @@ fn bombs_are_refused() {
     let wide = format!("zones = [{}]", "0,".repeat(20_000));
     let tables = "[[rules]]\n".repeat(20_000);
     let large = format!("# {}", "x".repeat(2 << 20));
-    for (bomb, word) in
-        [(&deep, "deeper"), (&deeper, ""), (&dotted, ""), (&wide, "elements"), (&tables, "elements"), (&large, "larger")]
-    {
+    for (bomb, word) in [
+        (&deep, "deeper"),
+        (&deeper, ""),
+        (&dotted, ""),
+        (&wide, "elements"),
+        (&tables, "elements"),
+        (&large, "larger"),
+    ] {
         let errors = load(bomb).unwrap_err();
         assert!(errors.to_string().contains(word) && errors.len() <= 100, "{errors}");
     }
@@ -307,9 +355,39 @@ fn the_schema_names_every_section() {
 /// Pieces of TOML in any order: nearer to right than arbitrary bytes.
 fn toml_like() -> impl Strategy<Value = String> {
     let words = [
-        "[store]\n", "[[zones]]\n", "[[rules]]\n", "[a.b]\n", "id = ", "points = ", "budget_gib = ", "camera = ", "kind = ",
-        "\"gate\"\n", "[[0,0],[1,1]]\n", "{ a = 1 }\n", "1e999\n", "-1\n", "nan\n", "true\n", "1979-05-27\n", "'''", "\"\"\"",
-        "\\u0000", ".", "=", ",", "#", "[", "]", "{", "}", "\n", "é", "\u{feff}", "99999999999999999999\n", "zones = ",
+        "[store]\n",
+        "[[zones]]\n",
+        "[[rules]]\n",
+        "[a.b]\n",
+        "id = ",
+        "points = ",
+        "budget_gib = ",
+        "camera = ",
+        "kind = ",
+        "\"gate\"\n",
+        "[[0,0],[1,1]]\n",
+        "{ a = 1 }\n",
+        "1e999\n",
+        "-1\n",
+        "nan\n",
+        "true\n",
+        "1979-05-27\n",
+        "'''",
+        "\"\"\"",
+        "\\u0000",
+        ".",
+        "=",
+        ",",
+        "#",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\n",
+        "é",
+        "\u{feff}",
+        "99999999999999999999\n",
+        "zones = ",
     ];
     prop::collection::vec(prop::sample::select(words.to_vec()), 0..40).prop_map(|words| words.concat())
 }

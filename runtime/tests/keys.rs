@@ -1,5 +1,7 @@
 //! Keys are only their owner's, and what was sealed opens with its own key alone.
 
+#![allow(clippy::unwrap_used)] // a broken promise ends the test
+
 use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -24,7 +26,12 @@ fn a_key_is_made_once_and_is_the_same_after_a_restart() {
     let gallery = keys.key("gallery").unwrap();
     assert_ne!(gallery.bytes(), keys.key("chips").unwrap().bytes());
     for file in [path.clone(), path.with_extension("wrapped")] {
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{}",
+            file.display()
+        );
         let text = std::fs::read_to_string(file).unwrap();
         assert!(!text.contains(&hex::encode(gallery.bytes())), "a data key lies open");
     }

@@ -160,7 +160,7 @@ impl Armed {
         let class = if self.rule.classes.is_empty() {
             object.class == "person"
         } else {
-            self.rule.classes.iter().any(|class| *class == object.class)
+            self.rule.classes.contains(&object.class)
         };
         let tall = object.r#box.as_ref().is_some_and(|place| place.y2 - place.y1 >= self.rule.min_height);
         class && tall

@@ -81,6 +81,9 @@ pub(crate) struct Settings {
     pub(crate) hidden_s: f32,
 }
 
+/// One attempt at pairing: which tracks, which detections, the highest cost, and whether looks count.
+type Attempt<'a> = (&'a dyn Fn(&Track) -> bool, &'a dyn Fn(&Detection) -> bool, f32, bool);
+
 /// Detections from here on are tried first.
 const CONFIDENT: f32 = 0.5;
 /// Detections from here on may keep a track alive.
@@ -110,7 +113,7 @@ impl Tracker {
         let mut free: Vec<usize> = (0..self.tracks.len()).collect();
         // Confirmed tracks with confident detections; then what is left with weak ones; then new tracks.
         let confident = |one: &Detection| one.score >= CONFIDENT;
-        let stages: [(&dyn Fn(&Track) -> bool, &dyn Fn(&Detection) -> bool, f32, bool); 3] = [
+        let stages: [Attempt<'_>; 3] = [
             (&|track| track.confirmed, &confident, 0.85, true),
             (&|track| track.confirmed && track.state != State::Hidden, &|one| one.score >= WEAK, 0.6, false),
             (&|track| !track.confirmed, &confident, 0.75, true),

@@ -82,7 +82,10 @@ impl Access {
         let Some((subject, expires_us)) = self.read(kind, &hash, now_us)? else { return Ok(None) };
         let mut known = lock(&self.0.known);
         known.retain(|_, known| now_us < known.until_us);
-        known.insert((kind, hash), Known { subject: subject.clone(), expires_us, until_us: now_us + KNOWN_US });
+        known.insert(
+            (kind, hash),
+            Known { subject: subject.clone(), expires_us, until_us: now_us + KNOWN_US },
+        );
         Ok(Some(subject))
     }
 
@@ -119,7 +122,8 @@ impl Access {
         for row in self.0.store.scan(&Scan::all(&table::ACCESS, kind.partition()))? {
             let stored: Option<Stored> = postcard::from_bytes(&row.body).ok();
             let keep = stored.is_some_and(|stored| {
-                (stored.expires_us == 0 || now_us < stored.expires_us) && subject != Some(stored.subject.as_str())
+                (stored.expires_us == 0 || now_us < stored.expires_us)
+                    && subject != Some(stored.subject.as_str())
             });
             if !keep {
                 self.0.store.delete(&table::ACCESS, kind.partition(), &row.sort)?;
@@ -135,7 +139,9 @@ impl Access {
         let mut scan = Scan::all(&table::ACCESS, kind.partition());
         (scan.from, scan.limit) = (hash.to_vec(), 1);
         let found = self.0.store.scan(&scan)?;
-        let Some(row) = found.into_iter().find(|row| bool::from(row.sort.ct_eq(hash))) else { return Ok(None) };
+        let Some(row) = found.into_iter().find(|row| bool::from(row.sort.ct_eq(hash))) else {
+            return Ok(None);
+        };
         let Ok(stored) = postcard::from_bytes::<Stored>(&row.body) else { return Ok(None) };
         let live = stored.expires_us == 0 || now_us < stored.expires_us;
         Ok(live.then_some((Subject { name: stored.subject, roles: stored.roles }, stored.expires_us)))

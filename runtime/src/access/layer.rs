@@ -10,7 +10,9 @@ use std::{
 use axum::{
     body::Body,
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts, uri::Authority},
+    http::{
+        HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts, uri::Authority,
+    },
 };
 use tokio_util::either::Either;
 use tower::{Layer, Service};
@@ -175,7 +177,8 @@ fn host<B>(request: &Request<B>) -> Option<Authority> {
 /// Refuses what a page of another origin makes a browser send.
 fn same_origin(headers: &HeaderMap, host: &Authority, method: &Method) -> Result<(), Refusal> {
     if let Some(origin) = headers.get(header::ORIGIN) {
-        let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+        let authority =
+            origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
         if authority.is_none_or(|authority| !authority.eq_ignore_ascii_case(host.as_str())) {
             return Err(FOREIGN_ORIGIN);
         }
@@ -201,7 +204,9 @@ impl Refusal {
             None => {
                 let mut response = plain(self.http, &format!("{}\n", self.text));
                 if self.http == StatusCode::UNAUTHORIZED {
-                    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                    response
+                        .headers_mut()
+                        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 }
                 response
             }

@@ -90,7 +90,8 @@ async fn begin(State(access): State<Access>, peer: Peer, Query(login): Query<Log
                 "{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={SESSION_LIFE_S}{secure}",
                 session.expose()
             );
-            let headers = [(header::SET_COOKIE, secret(&cookie)), (header::LOCATION, HeaderValue::from_static("/"))];
+            let headers =
+                [(header::SET_COOKIE, secret(&cookie)), (header::LOCATION, HeaderValue::from_static("/"))];
             (StatusCode::SEE_OTHER, headers, no_store()).into_response()
         }
         Err(error @ Error::Link) => {

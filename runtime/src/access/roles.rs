@@ -108,9 +108,12 @@ mod tests {
     #[test]
     fn the_table_has_every_method_and_nothing_else() {
         let set = prost_types::FileDescriptorSet::decode(cortex_proto::DESCRIPTORS).unwrap();
-        let services = set.file.iter().filter(|file| file.package() == "cortex.v1").flat_map(|file| &file.service);
+        let services =
+            set.file.iter().filter(|file| file.package() == "cortex.v1").flat_map(|file| &file.service);
         let mut described: Vec<String> = services
-            .flat_map(|service| service.method.iter().map(|method| format!("{}/{}", service.name(), method.name())))
+            .flat_map(|service| {
+                service.method.iter().map(|method| format!("{}/{}", service.name(), method.name()))
+            })
             .collect();
         let mut listed: Vec<String> = METHODS.iter().map(|(name, _)| (*name).to_owned()).collect();
         described.sort();

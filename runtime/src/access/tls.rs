@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 /// An address that would carry pictures in the clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`listen.address` {0} is reached from other machines: set `listen.certificate` and `listen.key`, or use 127.0.0.1")]
+#[error(
+    "`listen.address` {0} is reached from other machines: set `listen.certificate` and `listen.key`, or use 127.0.0.1"
+)]
 pub struct BindError(SocketAddr);
 
 /// Refuses to listen beyond loopback without TLS.

@@ -24,7 +24,9 @@ fn walk(value: &DeValue<'_>, depth: usize, values: &mut usize) -> Result<(), Str
         DeValue::Table(_) | DeValue::Array(_) if depth > DEPTH => {
             Err(format!("nests tables and arrays deeper than {DEPTH}"))
         }
-        DeValue::Table(table) => table.values().try_for_each(|value| walk(value.get_ref(), depth + 1, values)),
+        DeValue::Table(table) => {
+            table.values().try_for_each(|value| walk(value.get_ref(), depth + 1, values))
+        }
         DeValue::Array(array) if array.len() > ELEMENTS => {
             Err(format!("has an array of more than {ELEMENTS} elements"))
         }

@@ -170,9 +170,16 @@ fn default_gap() -> f32 {
 ///
 /// # Errors
 /// What is wrong, a sentence each that begins with the key, as `` `zones[1].camera` names … ``.
-pub fn resolve(cameras: &[Camera], zones: &[Zone], rules: &[Rule], also: &[&str]) -> Result<Entries, Vec<String>> {
-    let known: BTreeSet<&str> = cameras.iter().map(|camera| camera.id.as_str()).chain(also.iter().copied()).collect();
-    let mut check = Check { known: if cameras.is_empty() { BTreeSet::new() } else { known }, wrong: Vec::new() };
+pub fn resolve(
+    cameras: &[Camera],
+    zones: &[Zone],
+    rules: &[Rule],
+    also: &[&str],
+) -> Result<Entries, Vec<String>> {
+    let known: BTreeSet<&str> =
+        cameras.iter().map(|camera| camera.id.as_str()).chain(also.iter().copied()).collect();
+    let mut check =
+        Check { known: if cameras.is_empty() { BTreeSet::new() } else { known }, wrong: Vec::new() };
     check.cameras(cameras);
     check.zones(zones);
     check.rules(rules, zones);
@@ -204,7 +211,8 @@ impl Check<'_> {
             let (scheme, rest) = camera.url.split_once("://").unwrap_or_default();
             if scheme.is_empty() || rest.is_empty() {
                 self.wrong.push(format!("`cameras[{n}].url` must be like rtsp://host/path or file:///path"));
-            } else if scheme != "file" && rest.split(['/', '?']).next().is_some_and(|host| host.contains('@')) {
+            } else if scheme != "file" && rest.split(['/', '?']).next().is_some_and(|host| host.contains('@'))
+            {
                 self.wrong.push(format!(
                     "`cameras[{n}].url` has a user or password: put them into the file of `keys.credentials` and name them in `credential`"
                 ));
@@ -220,7 +228,8 @@ impl Check<'_> {
         for (n, zone) in zones.iter().enumerate() {
             self.id(&format!("zones[{n}].id"), &zone.id);
             if !ids.insert((&zone.camera, &zone.id)) {
-                self.wrong.push(format!("`zones[{n}].id` is `{}` again on camera `{}`", zone.id, zone.camera));
+                self.wrong
+                    .push(format!("`zones[{n}].id` is `{}` again on camera `{}`", zone.id, zone.camera));
             }
             self.camera(&format!("zones[{n}].camera"), &zone.camera);
             let least = if zone.shape == Shape::Line { 2 } else { 3 };
@@ -229,8 +238,16 @@ impl Check<'_> {
             }
             if zone.size.is_some_and(|[width, height]| !(width >= 1.0 && height >= 1.0)) {
                 self.wrong.push(format!("`zones[{n}].size` must be width and height in pixels"));
-            } else if zone.points.iter().any(|point| !zone.normalised(*point).iter().all(|v| (0.0..=1.0).contains(v))) {
-                let hint = if zone.size.is_some() { "pixels within `size`" } else { "0 to 1, or pixels with `size = [width, height]`" };
+            } else if zone
+                .points
+                .iter()
+                .any(|point| !zone.normalised(*point).iter().all(|v| (0.0..=1.0).contains(v)))
+            {
+                let hint = if zone.size.is_some() {
+                    "pixels within `size`"
+                } else {
+                    "0 to 1, or pixels with `size = [width, height]`"
+                };
                 self.wrong.push(format!("`zones[{n}].points` must be {hint}"));
             }
         }
@@ -246,22 +263,29 @@ impl Check<'_> {
             if !rule.camera.is_empty() {
                 self.camera(&format!("rules[{n}].camera"), &rule.camera);
             }
-            let of_camera = || zones.iter().filter(|zone| rule.camera.is_empty() || zone.camera == rule.camera);
+            let of_camera =
+                || zones.iter().filter(|zone| rule.camera.is_empty() || zone.camera == rule.camera);
             if !rule.zone.is_empty() && !of_camera().any(|zone| zone.id == rule.zone) {
                 let meant = nearest(&rule.zone, of_camera().map(|zone| zone.id.as_str()));
-                self.wrong.push(format!("`rules[{n}].zone` names `{}`, which is no zone here{}", rule.zone, hint(meant)));
+                self.wrong.push(format!(
+                    "`rules[{n}].zone` names `{}`, which is no zone here{}",
+                    rule.zone,
+                    hint(meant)
+                ));
             }
             if !(rule.gap_s >= 0.0 && rule.cooldown_s >= 0.0) {
                 self.wrong.push(format!("`rules[{n}].gap_s` and `cooldown_s` must not be negative"));
             }
             if !(0.0..=1.0).contains(&rule.min_height) {
-                self.wrong.push(format!("`rules[{n}].min_height` is a share of the picture's height, 0 to 1"));
+                self.wrong
+                    .push(format!("`rules[{n}].min_height` is a share of the picture's height, 0 to 1"));
             }
         }
     }
 
     fn id(&mut self, key: &str, id: &str) {
-        let good = (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let good = (1..=64).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !good {
             self.wrong.push(format!("`{key}` must be 1 to 64 letters, digits, `-` or `_`"));
         }

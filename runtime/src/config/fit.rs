@@ -20,7 +20,10 @@ use super::{
 enum Step {
     Key(String),
     /// Where the element is now, and where it was written: others may have been taken out before it.
-    Index { now: usize, written: usize },
+    Index {
+        now: usize,
+        written: usize,
+    },
 }
 
 /// The place of every element in its list as it was written, by its address.
@@ -94,8 +97,13 @@ impl Fit<'_> {
             (format!("key `{word}` is missing{}", within(&missing)), None)
         } else if message.starts_with("unknown variant") {
             let known = message.split_once(", expected ").map_or("", |(_, known)| known);
-            (format!("{} `{}` is not known, expected {known}", name(path), shown(word)), nearest(word, quoted))
-        } else if let Some((found, expected)) = message.strip_prefix("invalid ").and_then(|m| m.split_once(", expected ")) {
+            (
+                format!("{} `{}` is not known, expected {known}", name(path), shown(word)),
+                nearest(word, quoted),
+            )
+        } else if let Some((found, expected)) =
+            message.strip_prefix("invalid ").and_then(|m| m.split_once(", expected "))
+        {
             (format!("{} must be {}, this is {}", name(path), wanted(expected), kind(found)), None)
         } else {
             (format!("{}: {}", name(path), message.lines().next().unwrap_or_default()), None)
@@ -109,7 +117,9 @@ impl Fit<'_> {
         let defaults = merge::defaults(self.sources);
         let (within, below) = parents.iter().try_fold(
             (Place::Table(&mut self.tree), Some(&defaults)),
-            |(place, defaults), step| Some((place.step(step)?, defaults.and_then(|d| default_table(d, step)))),
+            |(place, defaults), step| {
+                Some((place.step(step)?, defaults.and_then(|d| default_table(d, step))))
+            },
         )?;
         match (within, last) {
             (Place::Table(table), Step::Key(key)) => {
@@ -122,7 +132,8 @@ impl Fit<'_> {
             }
             (Place::Array(array), Step::Index { now, .. }) if *now < array.len() => {
                 let all = std::mem::replace(array, std::iter::empty().collect());
-                *array = all.into_iter().enumerate().filter(|(n, _)| n != now).map(|(_, value)| value).collect();
+                *array =
+                    all.into_iter().enumerate().filter(|(n, _)| n != now).map(|(_, value)| value).collect();
                 self.lost = true;
             }
             _ => return None,
@@ -223,7 +234,8 @@ impl Search<'_> {
     }
 
     fn consider(&mut self, span: Range<usize>) {
-        let smaller = |best: &(usize, Vec<Step>, usize)| (span.len(), best.1.len()) <= (best.0, self.path.len());
+        let smaller =
+            |best: &(usize, Vec<Step>, usize)| (span.len(), best.1.len()) <= (best.0, self.path.len());
         if span.contains(&self.at) && self.best.as_ref().is_none_or(smaller) {
             self.best = Some((span.len(), self.path.clone(), span.start));
         }

@@ -26,7 +26,11 @@ pub(super) fn defaults(sources: &Sources) -> Tree<'_> {
 pub(super) fn all<'a>(sources: &'a Sources, problems: &mut Vec<Problem>) -> Tree<'a> {
     let mut tree = defaults(sources);
     for text in &sources.0[1..] {
-        let over = if text.path.is_empty() { file(sources, text, problems) } else { variable(sources, text, &tree, problems) };
+        let over = if text.path.is_empty() {
+            file(sources, text, problems)
+        } else {
+            variable(sources, text, &tree, problems)
+        };
         if let Some(over) = over {
             let reference = defaults(sources);
             Merge { sources, problems, root: &reference }.table(&mut tree, over, &reference, "");
@@ -57,7 +61,12 @@ fn file<'a>(sources: &Sources, text: &'a Text, problems: &mut Vec<Problem>) -> O
 }
 
 /// The tree of a variable: its value at its path. A value that is not TOML, or stands where a string is, is a string.
-fn variable<'a>(sources: &Sources, text: &'a Text, tree: &Tree<'_>, problems: &mut Vec<Problem>) -> Option<Tree<'a>> {
+fn variable<'a>(
+    sources: &Sources,
+    text: &'a Text,
+    tree: &Tree<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Tree<'a>> {
     if text.path.len() > DEEPEST {
         problems.push(sources.problem(text.base, "names no key: sections are not nested so deep", None));
         return None;
@@ -91,7 +100,9 @@ fn value_at<'t, 'a>(tree: &'t Tree<'a>, path: &[String]) -> Option<&'t DeValue<'
 
 /// The same value with addresses for spans.
 fn rebase<'a>(value: DeValue<'a>, text: &Text) -> DeValue<'a> {
-    let moved = |value: Spanned<DeValue<'a>>| Spanned::new(text.address(value.span()), rebase(value.into_inner(), text));
+    let moved = |value: Spanned<DeValue<'a>>| {
+        Spanned::new(text.address(value.span()), rebase(value.into_inner(), text))
+    };
     match value {
         DeValue::Table(table) => DeValue::Table(
             table
@@ -123,7 +134,8 @@ impl<'a> Merge<'_, 'a> {
             match (old.get_ref(), value.get_ref()) {
                 (DeValue::Table(old), DeValue::Table(_)) => {
                     let below = below.get_mut(name.as_str()).map(Spanned::get_mut);
-                    if let (Some(DeValue::Table(below)), DeValue::Table(value)) = (below, value.into_inner()) {
+                    if let (Some(DeValue::Table(below)), DeValue::Table(value)) = (below, value.into_inner())
+                    {
                         self.table(below, value, old, &full);
                     }
                 }
@@ -144,12 +156,17 @@ impl<'a> Merge<'_, 'a> {
         let here = nearest(name, table.keys().map(|key| key.get_ref().as_ref()));
         let elsewhere = || {
             let mut sections = self.root.iter();
-            let found = sections.find(|(_, value)| value.get_ref().as_table().is_some_and(|t| t.contains_key(name)));
+            let found =
+                sections.find(|(_, value)| value.get_ref().as_table().is_some_and(|t| t.contains_key(name)));
             found.map(|(section, _)| format!("{}.{name}", section.get_ref()))
         };
         let suggestion = here.or_else(elsewhere);
         let place = if path.is_empty() { String::new() } else { format!(" in [{path}]") };
-        self.problems.push(self.sources.problem(at, format!("unknown key `{}`{place}", shown(name)), suggestion));
+        self.problems.push(self.sources.problem(
+            at,
+            format!("unknown key `{}`{place}", shown(name)),
+            suggestion,
+        ));
     }
 }
 

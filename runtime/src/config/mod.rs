@@ -59,11 +59,7 @@ pub fn load<T: DeserializeOwned>(
         let text = read(path).map_err(|why| Errors::from(vec![Problem::of_file(path, why)]))?;
         sources.file(path, text);
     }
-    for (name, value) in environment {
-        if let Some(keys) = name.strip_prefix(PREFIX) {
-            sources.variable(&name, keys, value);
-        }
-    }
+    set(&mut sources, environment);
     fit::load(&sources, validate)
 }
 
@@ -75,6 +71,7 @@ pub fn load_text<T: DeserializeOwned>(
     defaults: &str,
     name: &str,
     text: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
     validate: impl FnOnce(&T) -> Vec<String>,
 ) -> Result<T, Errors> {
     let mut sources = Sources::new(defaults);
@@ -82,7 +79,16 @@ pub fn load_text<T: DeserializeOwned>(
         return Err(Errors::from(vec![Problem::of_file(Path::new(name), too_large())]));
     }
     sources.file(Path::new(name), text.to_owned());
+    set(&mut sources, environment);
     fit::load(&sources, validate)
+}
+
+fn set(sources: &mut Sources, environment: impl IntoIterator<Item = (String, String)>) {
+    for (name, value) in environment {
+        if let Some(keys) = name.strip_prefix(PREFIX) {
+            sources.variable(&name, keys, value);
+        }
+    }
 }
 
 /// The environment of this process.

@@ -40,7 +40,9 @@ impl Serialize for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // serde's own words would quote the value.
-        String::deserialize(deserializer).map(Self).map_err(|_| D::Error::custom("expected a string in quotes"))
+        String::deserialize(deserializer)
+            .map(Self)
+            .map_err(|_| D::Error::custom("expected a string in quotes"))
     }
 }
 

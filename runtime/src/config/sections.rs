@@ -95,7 +95,13 @@ impl Default for Bus {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { url: "sqlite://".to_owned(), budget_gib: 10.0, events_days: 90.0, detections_days: 7.0, stills_days: 30.0 }
+        Self {
+            url: "sqlite://".to_owned(),
+            budget_gib: 10.0,
+            events_days: 90.0,
+            detections_days: 7.0,
+            stills_days: 30.0,
+        }
     }
 }
 
@@ -112,7 +118,7 @@ impl Default for Listen {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: "info".to_owned(), format: Format::Text, otlp: String::new() }
+        Self { log: "info,ort=warn".to_owned(), format: Format::Text, otlp: String::new() }
     }
 }
 
@@ -195,7 +201,9 @@ impl Listen {
     /// # Errors
     /// It is no address with a port.
     pub fn address(&self) -> Result<SocketAddr, String> {
-        self.address.parse().map_err(|_| "`listen.address` must be an IP address and a port, as 127.0.0.1:8080".to_owned())
+        self.address
+            .parse()
+            .map_err(|_| "`listen.address` must be an IP address and a port, as 127.0.0.1:8080".to_owned())
     }
 
     /// Whether connections are encrypted.
@@ -212,7 +220,9 @@ impl Telemetry {
             wrong.push(format!("`telemetry.log` is no filter of log lines: {error}"));
         }
         if !(self.otlp.is_empty() || self.otlp.starts_with("http://") || self.otlp.starts_with("https://")) {
-            wrong.push("`telemetry.otlp` must be an address such as http://127.0.0.1:4317, or empty".to_owned());
+            wrong.push(
+                "`telemetry.otlp` must be an address such as http://127.0.0.1:4317, or empty".to_owned(),
+            );
         }
         wrong
     }
@@ -229,7 +239,9 @@ fn scheme(key: &str, url: &str, scheme: &str) -> Vec<String> {
     if url.split_once("://").is_some_and(|(name, _)| name == scheme) {
         Vec::new()
     } else {
-        vec![format!("`{key}` must begin with {scheme}://: it chooses the engine, and this build has no other")]
+        vec![format!(
+            "`{key}` must begin with {scheme}://: it chooses the engine, and this build has no other"
+        )]
     }
 }
 

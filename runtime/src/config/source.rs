@@ -21,7 +21,8 @@ pub(super) struct Sources(pub(super) Vec<Text>);
 
 impl Sources {
     pub(super) fn new(defaults: &str) -> Self {
-        let text = Text { name: "default.toml".to_owned(), text: defaults.to_owned(), base: 0, path: Vec::new() };
+        let text =
+            Text { name: "default.toml".to_owned(), text: defaults.to_owned(), base: 0, path: Vec::new() };
         Self(vec![text])
     }
 
@@ -49,13 +50,15 @@ impl Sources {
     /// A problem at an address.
     pub(super) fn problem(&self, at: usize, text: impl Into<String>, suggestion: Option<String>) -> Problem {
         let source = self.0.iter().rev().find(|source| source.base <= at).unwrap_or(&self.0[0]);
-        let (line, column) = if source.path.is_empty() { position(&source.text, at - source.base) } else { (0, 0) };
+        let (line, column) =
+            if source.path.is_empty() { position(&source.text, at - source.base) } else { (0, 0) };
         Problem { source: source.name.clone(), line, column, text: text.into(), suggestion }
     }
 
     /// A problem without a known place: of the file where there is one.
     pub(super) fn problem_somewhere(&self, text: impl Into<String>) -> Problem {
-        let name = self.0.iter().rev().find(|source| source.path.is_empty()).map_or("", |source| &source.name);
+        let name =
+            self.0.iter().rev().find(|source| source.path.is_empty()).map_or("", |source| &source.name);
         Problem { source: name.to_owned(), line: 0, column: 0, text: text.into(), suggestion: None }
     }
 }

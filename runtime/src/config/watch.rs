@@ -91,7 +91,9 @@ mod tests {
         let mut in_force = "1".to_owned();
         let load = |path: &Path| {
             let text = std::fs::read_to_string(path).unwrap();
-            text.parse::<u32>().map(|_| text).map_err(|_| Errors::from(vec![Problem::of_file(path, "is wrong")]))
+            text.parse::<u32>()
+                .map(|_| text)
+                .map_err(|_| Errors::from(vec![Problem::of_file(path, "is wrong")]))
         };
         for (text, expected) in [("20", "20"), ("wrong", "20"), ("3000", "3000")] {
             std::fs::write(&path, text).unwrap();

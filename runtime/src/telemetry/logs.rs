@@ -11,7 +11,8 @@ use crate::config::{Format, Telemetry};
 type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 
 pub(super) fn start(config: &Telemetry, tracer: Option<SdkTracer>) -> Result<(), Error> {
-    let filter = EnvFilter::try_new(&config.log).map_err(|error| Error::new("read `telemetry.log`", error))?;
+    let filter =
+        EnvFilter::try_new(&config.log).map_err(|error| Error::new("read `telemetry.log`", error))?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines: Boxed = match config.format {
         Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed(),

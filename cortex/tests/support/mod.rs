@@ -1,0 +1,149 @@
+//! The real binary on a real RTSP camera, for the stories of the whole system.
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)] // a broken promise ends the test; every story uses a part
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use cortex_camera::{Camera, CameraOptions};
+use cortex_proto::v1::{self, alert_service_client::AlertServiceClient};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+
+/// How long anything here may take.
+pub const LIMIT: Duration = Duration::from_secs(90);
+
+/// The demonstration clip that the set-up makes.
+pub fn clip() -> PathBuf {
+    let clip = cortex_runtime::config::home().join("clips/vtest.mp4");
+    assert!(clip.is_file(), "{} is missing: `make setup` makes it", clip.display());
+    clip
+}
+
+pub fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/files")
+}
+
+/// A camera that plays the clip.
+pub fn camera() -> Camera {
+    Camera::start(CameraOptions::new(clip())).unwrap()
+}
+
+/// A running Cortex.
+pub struct Cortex {
+    child: Child,
+    pub address: String,
+    pub login: String,
+    pub data: PathBuf,
+}
+
+/// The command with this configuration and data folder.
+pub fn command(config: &Path, data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cortex"));
+    command
+        .arg("--config")
+        .arg(config)
+        .env("CORTEX__DATA__DIR", data)
+        .env("CORTEX__INFER__MODELS", models())
+        .env("CORTEX__INFER__PROVIDERS", r#"["cpu"]"#)
+        .env("CORTEX__LISTEN__ADDRESS", "127.0.0.1:0");
+    command
+}
+
+/// Zones and rules of the demonstration, with a camera at this address.
+pub fn config(folder: &Path, url: &str) -> PathBuf {
+    let demo = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/demo.toml")).unwrap();
+    let path = folder.join("cortex.toml");
+    fs::write(&path, format!("{demo}\n[[cameras]]\nid = \"campus\"\nurl = \"{url}\"\n")).unwrap();
+    path
+}
+
+impl Cortex {
+    /// Starts `cortex up` and waits for its login link.
+    pub fn up(config: &Path, data: &Path) -> Self {
+        let mut child = command(config, data).arg("up").stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (sender, receiver) = mpsc::sync_channel(16);
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.try_send(line))));
+        let login = loop {
+            let line = receiver.recv_timeout(LIMIT).expect("cortex prints a login link");
+            if let Some(link) = line.trim().strip_prefix("http://") {
+                break format!("http://{link}");
+            }
+        };
+        let address = login.trim_start_matches("http://").split('/').next().unwrap().to_owned();
+        Self { child, address, login, data: data.to_owned() }
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end, and answers whether it ended well.
+    pub fn terminate(mut self) -> bool {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.child.wait().unwrap().success()
+    }
+
+    /// A connection with the token of the local command line.
+    pub async fn connect(&self) -> Connection {
+        let token = fs::read_to_string(self.data.join("cli.token")).unwrap();
+        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap();
+        InterceptedService::new(channel, Bearer(format!("Bearer {}", token.trim()).parse().unwrap()))
+    }
+
+    /// Alerts after a cursor, `count` of them.
+    pub async fn alerts(&self, after: Option<v1::Cursor>, count: usize) -> Vec<v1::Alert> {
+        let mut client = AlertServiceClient::new(self.connect().await);
+        let mut events = client.subscribe(v1::SubscribeRequest { filter: None, after }).await.unwrap().into_inner();
+        let mut alerts = Vec::new();
+        while alerts.len() < count {
+            let event = tokio::time::timeout(LIMIT, events.message()).await.expect("alerts come").unwrap().unwrap();
+            if let Some(v1::subscribe_response::Event::Alert(alert)) = event.event {
+                alerts.push(alert);
+            }
+        }
+        alerts
+    }
+}
+
+impl Drop for Cortex {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+pub type Connection = InterceptedService<Channel, Bearer>;
+
+#[derive(Clone)]
+pub struct Bearer(MetadataValue<Ascii>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+/// What a subscriber has seen.
+pub fn cursor(alerts: &[v1::Alert]) -> v1::Cursor {
+    let mut cursor = v1::Cursor::default();
+    for alert in alerts {
+        let seen = cursor.sequences.entry(alert.partition).or_default();
+        *seen = (*seen).max(alert.sequence);
+    }
+    cursor
+}
