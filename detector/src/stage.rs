@@ -253,28 +253,34 @@ impl Kept {
         self.frame = Some(id.clone());
         self.source = (frame.source_width, frame.source_height);
         match self.last {
-            None => self.first_until_us = frame.time_us + FIRST_US,
+            None => {
+                self.first_until_us = frame.time_us + FIRST_US;
+                self.lost(frame.n);
+            }
             Some((epoch, n, _)) if (id.epoch, frame.n) <= (epoch, n) => {
                 *self.counts.dropped.entry("stale".to_owned()).or_default() += 1;
                 return false;
             }
             Some((epoch, _, time_us)) if id.epoch != epoch => {
                 self.present_until_us = frame.time_us + PRESENT_US;
+                self.lost(frame.n);
                 if (0..SAME_SCENE_US).contains(&(frame.time_us - time_us)) {
                     self.tracker.reconnect(frame.time_us);
                 } else {
                     self.tracker.clear();
                 }
             }
-            Some((_, n, _)) => {
-                let lost = frame.n - n - 1;
-                if lost > 0 {
-                    *self.counts.dropped.entry("superseded".to_owned()).or_default() += lost;
-                }
-            }
+            Some((_, n, _)) => self.lost(frame.n - n - 1),
         }
         self.last = Some((id.epoch, frame.n, frame.time_us));
         true
+    }
+
+    /// Frames that gave way to newer ones before they were taken.
+    fn lost(&mut self, count: u64) {
+        if count > 0 {
+            *self.counts.dropped.entry("superseded".to_owned()).or_default() += count;
+        }
     }
 
     /// The tracks that no detection of this frame stands for.

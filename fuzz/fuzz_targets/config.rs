@@ -1,0 +1,43 @@
+//! A configuration file: any text is a configuration or a list of what is wrong with it.
+#![no_main]
+
+use cortex_runtime::{
+    config::{
+        self,
+        entries::{self, Camera, Rule, Zone},
+    },
+    infer, runner,
+};
+use libfuzzer_sys::fuzz_target;
+use serde::Deserialize;
+
+/// The parts that every stage's section is like, and what people draw.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    #[serde(default)]
+    infer: infer::Config,
+    #[serde(default)]
+    runner: runner::Config,
+    #[serde(default)]
+    cameras: Vec<Camera>,
+    #[serde(default)]
+    zones: Vec<Zone>,
+    #[serde(default)]
+    rules: Vec<Rule>,
+}
+
+fuzz_target!(|text: &str| {
+    let validate = |config: &Config| {
+        let mut wrong = config.infer.validate();
+        wrong.extend(config.runner.validate());
+        let entries = entries::resolve(&config.cameras, &config.zones, &config.rules, &[]);
+        wrong.extend(entries.err().unwrap_or_default());
+        wrong
+    };
+    if let Err(errors) =
+        config::load_text::<Config>("[infer]\nthreads = 1\n", "fuzz.toml", text, [], validate)
+    {
+        assert!(!errors.to_string().is_empty(), "an error says what is wrong");
+    }
+});

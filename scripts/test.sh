@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Every test. The runners' own summaries are shown as they are; the last line adds them up.
+source "$(dirname "$0")/lib.sh"
+
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+status=0
+
+cargo test --workspace --no-fail-fast </dev/null 2>&1 | tee "$log" || status=1
+read -r passed failed < <(awk '/^test result:/ { p += $4; f += $6 } END { print p + 0, f + 0 }' "$log")
+
+if [ -f dashboard/package.json ] && grep -q '"test":' dashboard/package.json; then
+    (cd dashboard && NO_COLOR=1 npm test --silent -- --run </dev/null) 2>&1 | tee "$log" || status=1
+    read -r page_passed page_failed < <(awk '
+        $1 == "Tests" { for (i = 2; i <= NF; i++) { if ($i ~ /^passed/) p += $(i - 1); if ($i ~ /^failed/) f += $(i - 1) } }
+        END { print p + 0, f + 0 }' "$log")
+    passed=$((passed + page_passed)) failed=$((failed + page_failed))
+fi
+
+[ "$failed" -eq 0 ] || status=1
+[ "$passed" -gt 0 ] || { echo "no test ran" >&2; status=1; }
+[ "$status" -eq 0 ] || echo "some tests failed, or did not compile: see above" >&2
+echo "$passed passed, $failed failed"
+exit "$status"
