@@ -70,7 +70,8 @@ impl Control {
         }
         for rule in &entries.rules {
             check_id("rule", &rule.id)?;
-            (self.0.check_rule)(rule, &trial).map_err(|error| Refused::Invalid(format!("rule {}: {error}", rule.id)))?;
+            (self.0.check_rule)(rule, &trial)
+                .map_err(|error| Refused::Invalid(format!("rule {}: {error}", rule.id)))?;
         }
         let before = self.lock().0.clone();
         for camera in before.cameras.values().filter(|camera| camera.origin() == v1::Origin::File) {
@@ -125,14 +126,17 @@ impl Control {
     pub fn upsert_zone(&self, zone: v1::Zone) -> Result<u64, Refused> {
         let tables = self.lock().0.clone();
         check_zone(&zone, &tables)?;
-        owned(tables.zones.get(&(zone.camera.clone(), zone.id.clone())).map(v1::Zone::origin), || format!("zone `{}`", zone.id))?;
+        owned(tables.zones.get(&(zone.camera.clone(), zone.id.clone())).map(v1::Zone::origin), || {
+            format!("zone `{}`", zone.id)
+        })?;
         self.write_entry(Entry::Zone(v1::Zone { origin: v1::Origin::Api as i32, deleted: false, ..zone }))
     }
 
     /// Removes a zone.
     pub fn delete_zone(&self, id: &v1::ZoneId) -> Result<(), Refused> {
         let zone = self.lock().0.zones.get(&(id.camera.clone(), id.id.clone())).cloned();
-        let zone = zone.ok_or_else(|| Refused::Unknown(format!("zone `{}` on camera `{}`", id.id, id.camera)))?;
+        let zone =
+            zone.ok_or_else(|| Refused::Unknown(format!("zone `{}` on camera `{}`", id.id, id.camera)))?;
         owned(Some(zone.origin()), || format!("zone `{}`", id.id))?;
         self.write_entry(Entry::Zone(v1::Zone { deleted: true, ..zone })).map(drop)
     }
@@ -148,7 +152,8 @@ impl Control {
 
     /// Removes a rule.
     pub fn delete_rule(&self, id: &str) -> Result<(), Refused> {
-        let rule = self.lock().0.rules.get(id).cloned().ok_or_else(|| Refused::Unknown(format!("rule `{id}`")))?;
+        let rule =
+            self.lock().0.rules.get(id).cloned().ok_or_else(|| Refused::Unknown(format!("rule `{id}`")))?;
         owned(Some(rule.origin()), || format!("rule `{id}`"))?;
         self.write_entry(Entry::Rule(v1::Rule { deleted: true, ..rule })).map(drop)
     }
@@ -171,9 +176,13 @@ impl Control {
             check_id("site", &camera.site)?;
         }
         if !(0.0..=60.0).contains(&camera.rate) {
-            return Err(Refused::Invalid(format!("camera {}: rate must be 0 to 60 pictures a second", camera.id)));
+            return Err(Refused::Invalid(format!(
+                "camera {}: rate must be 0 to 60 pictures a second",
+                camera.id
+            )));
         }
-        (self.0.check_url)(&camera.url).map_err(|error| Refused::Invalid(format!("camera {}: {error}", camera.id)))
+        (self.0.check_url)(&camera.url)
+            .map_err(|error| Refused::Invalid(format!("camera {}: {error}", camera.id)))
     }
 
     fn write_camera(&self, mut camera: v1::Camera) -> Result<v1::Camera, Refused> {
@@ -250,12 +259,19 @@ fn owned(origin: Option<v1::Origin>, what: impl Fn() -> String) -> Result<(), Re
 fn least_loaded(tables: &Tables) -> u32 {
     let mut load: BTreeMap<u32, usize> = (0..PARTITIONS).map(|partition| (partition, 0)).collect();
     tables.cameras.values().for_each(|camera| *load.entry(camera.partition).or_default() += 1);
-    load.into_iter().min_by_key(|(partition, cameras)| (*cameras, *partition)).map_or(0, |(partition, _)| partition)
+    load.into_iter()
+        .min_by_key(|(partition, cameras)| (*cameras, *partition))
+        .map_or(0, |(partition, _)| partition)
 }
 
 fn check_id(what: &str, id: &str) -> Result<(), Refused> {
-    let fits = (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-    if fits { Ok(()) } else { Err(Refused::Invalid(format!("{what} id `{id}`: 1 to 64 letters, digits, `-` and `_`"))) }
+    let fits =
+        (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    if fits {
+        Ok(())
+    } else {
+        Err(Refused::Invalid(format!("{what} id `{id}`: 1 to 64 letters, digits, `-` and `_`")))
+    }
 }
 
 fn check_zone(zone: &v1::Zone, tables: &Tables) -> Result<(), Refused> {
@@ -269,7 +285,8 @@ fn check_zone(zone: &v1::Zone, tables: &Tables) -> Result<(), Refused> {
         v1::Shape::Line => 2,
         v1::Shape::Unspecified => return wrong("shape must be polygon or line"),
     };
-    let places: BTreeSet<(u32, u32)> = zone.points.iter().map(|point| (point.x.to_bits(), point.y.to_bits())).collect();
+    let places: BTreeSet<(u32, u32)> =
+        zone.points.iter().map(|point| (point.x.to_bits(), point.y.to_bits())).collect();
     if places.len() < least || zone.points.len() > 64 {
         return wrong(&format!("needs {least} to 64 different points"));
     }

@@ -50,7 +50,8 @@ impl Hub {
         let (reader, stop) = (hub.clone(), context.stop());
         context.lifecycle.thread("hub", move || {
             while !stop.is_cancelled() {
-                let records = tail.next(Take { count: READ, wait: Duration::from_millis(200) }).map_err(failed)?;
+                let records =
+                    tail.next(Take { count: READ, wait: Duration::from_millis(200) }).map_err(failed)?;
                 records.iter().for_each(|record| reader.take(record));
             }
             Ok(())

@@ -67,14 +67,22 @@ impl Incident {
 
     /// Whether an anomaly belongs to it.
     pub(crate) fn takes(&self, anomaly: &v1::Anomaly, config: &Config) -> bool {
-        let same = self.site == anomaly.site && self.camera == anomaly.camera && self.rule == anomaly.rule && self.place == anomaly.place;
+        let same = self.site == anomaly.site
+            && self.camera == anomaly.camera
+            && self.rule == anomaly.rule
+            && self.place == anomaly.place;
         let near = self.rule == CAMERA_HEALTH
             || (anomaly.time_us - self.last_us).abs() as f32 <= config.group_s * 1e6;
         same && near && !self.is_closed()
     }
 
     /// One more anomaly. Answers what is to be told, if it is to be told now.
-    pub(crate) fn grow(&mut self, anomaly: &v1::Anomaly, now_us: i64, config: &Config) -> Option<&'static str> {
+    pub(crate) fn grow(
+        &mut self,
+        anomaly: &v1::Anomaly,
+        now_us: i64,
+        config: &Config,
+    ) -> Option<&'static str> {
         self.count += 1;
         self.last_us = self.last_us.max(anomaly.time_us);
         self.heard_us = now_us;

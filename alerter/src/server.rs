@@ -88,10 +88,11 @@ impl Server for Listener {
                 request.extensions_mut().insert(ConnectInfo(peer.0));
                 request
             }));
-        let listener = TcpListener::bind(self.address)
-            .await
-            .map_err(|error| Fatal::new(format!("listen on {}: {error}; set `listen.address` to a free port", self.address)))?;
-        let address = listener.local_addr().map_err(|error| Fatal::new(format!("read the bound address: {error}")))?;
+        let listener = TcpListener::bind(self.address).await.map_err(|error| {
+            Fatal::new(format!("listen on {}: {error}; set `listen.address` to a free port", self.address))
+        })?;
+        let address =
+            listener.local_addr().map_err(|error| Fatal::new(format!("read the bound address: {error}")))?;
         info!(%address, tls = acceptor.is_some(), "listening");
         (self.bound)(address);
         let service = router.into_make_service_with_connect_info::<Peer>();
@@ -149,7 +150,12 @@ const GREETED: usize = 64;
 
 impl Incoming {
     /// Handshakes run beside each other, so that a slow one holds nobody up.
-    fn encrypted(listener: TcpListener, address: SocketAddr, acceptor: TlsAcceptor, context: &Context) -> Self {
+    fn encrypted(
+        listener: TcpListener,
+        address: SocketAddr,
+        acceptor: TlsAcceptor,
+        context: &Context,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(GREETED);
         let (lifecycle, stop) = (context.lifecycle.clone(), context.stop());
         context.lifecycle.spawn("accept", async move {
@@ -158,7 +164,9 @@ impl Incoming {
                 let (acceptor, sender) = (acceptor.clone(), sender.clone());
                 lifecycle.spawn("handshake", async move {
                     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => sender.send((Stream::Tls(Box::new(stream)), peer)).await.unwrap_or_default(),
+                        Ok(Ok(stream)) => {
+                            sender.send((Stream::Tls(Box::new(stream)), peer)).await.unwrap_or_default()
+                        }
                         Ok(Err(error)) => warn!(%peer, %error, "tls handshake failed"),
                         Err(_) => warn!(%peer, "tls handshake took too long"),
                     }

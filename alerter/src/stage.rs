@@ -7,7 +7,8 @@ use std::{
 
 use cortex_proto::{Topic, topics, v1};
 use cortex_runtime::{
-    Clock, Collector, Fatal, Key, Poison, Snapshot, Stage, StreamTime, Tables, bus::Record, runner::WallClock, stage,
+    Clock, Collector, Fatal, Key, Poison, Snapshot, Stage, StreamTime, Tables, bus::Record,
+    runner::WallClock, stage,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -90,8 +91,12 @@ impl Stage for Alerter {
         let partition = self.partitions.entry(key.clone()).or_default();
         let mut say = Say { partition: number, now_us, out };
         match input {
-            Input::Anomaly(anomaly) if partition.is_news(&anomaly.id) => partition.anomaly(anomaly, &self.config, &mut say),
-            Input::Identity(identity) if partition.is_news(&identity.id) => partition.identity(identity, &mut say),
+            Input::Anomaly(anomaly) if partition.is_news(&anomaly.id) => {
+                partition.anomaly(anomaly, &self.config, &mut say)
+            }
+            Input::Identity(identity) if partition.is_news(&identity.id) => {
+                partition.identity(identity, &mut say)
+            }
             Input::Act(act) if partition.is_news(&act.id) => partition.act(act, &mut say),
             _ => {}
         }
@@ -104,7 +109,8 @@ impl Stage for Alerter {
     }
 
     fn restore(&mut self, key: &Key, snapshot: Option<Snapshot>) {
-        self.partitions.insert(key.clone(), snapshot.and_then(|snapshot| snapshot.read()).unwrap_or_default());
+        self.partitions
+            .insert(key.clone(), snapshot.and_then(|snapshot| snapshot.read()).unwrap_or_default());
     }
 
     fn snapshot(&self, key: &Key) -> Snapshot {
@@ -143,7 +149,8 @@ impl Partition {
     fn anomaly(&mut self, anomaly: &v1::Anomaly, config: &Config, say: &mut Say<'_>) {
         self.log(
             v1::LogEntry {
-                kind: if anomaly.rule == CAMERA_HEALTH { v1::LogKind::System } else { v1::LogKind::Anomaly } as i32,
+                kind: if anomaly.rule == CAMERA_HEALTH { v1::LogKind::System } else { v1::LogKind::Anomaly }
+                    as i32,
                 time_us: anomaly.time_us,
                 camera: anomaly.camera.clone(),
                 site: anomaly.site.clone(),

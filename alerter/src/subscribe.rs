@@ -37,7 +37,11 @@ pub(crate) struct Subscription {
 
 impl Subscription {
     /// Attaches a subscriber.
-    pub(crate) async fn open(hub: &Hub, store: Arc<dyn Store>, request: v1::SubscribeRequest) -> Result<Self, Status> {
+    pub(crate) async fn open(
+        hub: &Hub,
+        store: Arc<dyn Store>,
+        request: v1::SubscribeRequest,
+    ) -> Result<Self, Status> {
         // Attached before the store is read, so that nothing falls between.
         let live = hub.alerts();
         let heads = heads(Arc::clone(&store)).await?;
@@ -110,7 +114,10 @@ impl Subscription {
                     limit: READ,
                     ..Scan::all(&table::ALERTS, &place)
                 })?;
-                Ok(rows.iter().filter_map(|row| v1::Alert::decode(row.body.as_slice()).ok()).collect::<Vec<_>>())
+                Ok(rows
+                    .iter()
+                    .filter_map(|row| v1::Alert::decode(row.body.as_slice()).ok())
+                    .collect::<Vec<_>>())
             })
             .await?;
             // What retention removed is gone: go on above it.
@@ -147,7 +154,9 @@ async fn heads(store: Arc<dyn Store>) -> Result<Vec<(u32, u64)>, Status> {
         let mut heads = Vec::new();
         for partition in 0..PARTITIONS {
             let latest = store.scan(&Scan::latest(&table::ALERTS, &partition.to_string(), 1))?;
-            heads.extend(latest.first().map(|row| (partition, cortex_runtime::store::rows::number(&row.sort))));
+            heads.extend(
+                latest.first().map(|row| (partition, cortex_runtime::store::rows::number(&row.sort))),
+            );
         }
         Ok(heads)
     })

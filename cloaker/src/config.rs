@@ -55,7 +55,8 @@ impl Config {
             wrong.push("`cloaker.person_score` must be 0 to 0.5: above that people are missed".to_owned());
         }
         if !(64..=4096).contains(&self.live_width) || !(0.1..=60.0).contains(&self.live_rate) {
-            wrong.push("`cloaker.live_width` must be 64 to 4096 and `cloaker.live_rate` 0.1 to 60".to_owned());
+            wrong
+                .push("`cloaker.live_width` must be 64 to 4096 and `cloaker.live_rate` 0.1 to 60".to_owned());
         }
         if !(1..=100).contains(&self.quality) || self.held_mib == 0 {
             wrong.push("`cloaker.quality` must be 1 to 100 and `cloaker.held_mib` at least 1".to_owned());

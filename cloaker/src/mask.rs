@@ -58,16 +58,25 @@ pub fn mask(picture: &Picture, regions: &[Region], style: Style) -> Picture {
         for region in regions {
             let area = region.pixels(w, h);
             match style {
-                Style::Solid => solid(&mut data, row, bytes, area, if bytes == 3 { GREY[0] } else { GREY[index] }),
+                Style::Solid => {
+                    solid(&mut data, row, bytes, area, if bytes == 3 { GREY[0] } else { GREY[index] })
+                }
                 Style::Cells => cells(&mut data, row, bytes, area),
             }
         }
         Plane { data: data.into(), stride: row }
     });
-    Picture::new(width, height, picture.format(), planes.collect()).expect("the planes are those of a picture")
+    Picture::new(width, height, picture.format(), planes.collect())
+        .expect("the planes are those of a picture")
 }
 
-fn solid(data: &mut [u8], row: usize, bytes: usize, (x1, y1, x2, y2): (usize, usize, usize, usize), value: u8) {
+fn solid(
+    data: &mut [u8],
+    row: usize,
+    bytes: usize,
+    (x1, y1, x2, y2): (usize, usize, usize, usize),
+    value: u8,
+) {
     for y in y1..y2 {
         if x2 > x1 {
             data[y * row + x1 * bytes..y * row + x2 * bytes].fill(value);

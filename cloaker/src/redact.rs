@@ -52,7 +52,9 @@ impl Redactor {
     /// What is redacted in a picture.
     pub fn regions(&mut self, picture: &Picture) -> Result<Vec<Region>, Error> {
         let mut faces: Vec<Face> = Vec::new();
-        for side in SIDES.into_iter().filter(|side| *side <= picture.width().max(picture.height()).max(SIDES[1])) {
+        for side in
+            SIDES.into_iter().filter(|side| *side <= picture.width().max(picture.height()).max(SIDES[1]))
+        {
             faces.extend(self.faces(picture, side)?);
         }
         let (width, height) = (picture.width() as f32, picture.height() as f32);
@@ -86,18 +88,22 @@ impl Redactor {
     fn faces(&mut self, picture: &Picture, side: usize) -> Result<Vec<Face>, Error> {
         let (model, session) = &mut self.faces;
         let scale = side as f32 / picture.width().max(picture.height()) as f32;
-        let size = (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale));
+        let size =
+            (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale));
         let (tensor, placement) = self.preprocessor.prepare(picture, size.0, size.1, Fit::Stretch);
         let thresholds = Thresholds { score: SCORE, iou: 0.3 };
-        Ok(session.run(&[(&model.input, &tensor)], |outputs| decode::centerface(outputs, thresholds, &placement))??)
+        Ok(session.run(&[(&model.input, &tensor)], |outputs| {
+            decode::centerface(outputs, thresholds, &placement)
+        })??)
     }
 
     fn people(&mut self, picture: &Picture) -> Result<Vec<Rect>, Error> {
         let (model, session) = &mut self.objects;
         let (tensor, placement) = self.preprocessor.prepare(picture, 640, 640, Fit::Letterbox);
         let thresholds = Thresholds { score: SCORE, iou: 0.6 };
-        let found =
-            session.run(&[(&model.input, &tensor)], |outputs| decode::boxes_scores(outputs, thresholds, &placement))??;
+        let found = session.run(&[(&model.input, &tensor)], |outputs| {
+            decode::boxes_scores(outputs, thresholds, &placement)
+        })??;
         Ok(found.into_iter().filter(|one| one.class == 0).map(|one| one.rect).collect())
     }
 }

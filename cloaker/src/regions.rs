@@ -41,7 +41,8 @@ impl Regions {
     /// height.
     pub(crate) fn update(&mut self, seen: &v1::Detections, config: &Config, aspect: f32) -> Vec<Region> {
         self.time_us = self.time_us.max(seen.time_us);
-        let matched: Vec<u64> = seen.faces.iter().map(|face| face.track).filter(|track| *track != 0).collect();
+        let matched: Vec<u64> =
+            seen.faces.iter().map(|face| face.track).filter(|track| *track != 0).collect();
         for face in &seen.faces {
             let Some(place) = face.r#box.as_ref() else { continue };
             let velocity = seen.objects.iter().find(|object| object.track != 0 && object.track == face.track);
@@ -51,7 +52,8 @@ impl Regions {
         for object in seen.objects.iter().filter(|object| object.class == "person") {
             let Some(place) = object.r#box.as_ref() else { continue };
             let sure = object.score >= config.person_score || object.track != 0;
-            let covered = object.track != 0 && matched.contains(&object.track) && self.covers_head(object.track, place);
+            let covered =
+                object.track != 0 && matched.contains(&object.track) && self.covers_head(object.track, place);
             if sure && !covered {
                 self.see(head(place, aspect), [object.velocity_x, object.velocity_y], object.track, true);
             }
@@ -94,7 +96,8 @@ impl Held {
         let (dx, dy) = (self.velocity[0] * gone, self.velocity[1] * gone);
         let grow = 1.0 + 0.3 * gone;
         // A moving head is a little further than the box says: the detector's answer is of one moment.
-        let (mx, my) = (self.velocity[0].abs() * 0.05 + dx.abs() / 2.0, self.velocity[1].abs() * 0.05 + dy.abs() / 2.0);
+        let (mx, my) =
+            (self.velocity[0].abs() * 0.05 + dx.abs() / 2.0, self.velocity[1].abs() * 0.05 + dy.abs() / 2.0);
         let (cx, cy) = (x + dx / 2.0, y + dy / 2.0);
         let (half_w, half_h) = (width * grow / 2.0 + mx, height * grow / 2.0 + my);
         Region { x1: cx - half_w, y1: cy - half_h, x2: cx + half_w, y2: cy + half_h }
@@ -128,7 +131,14 @@ mod tests {
 
     fn person(track: u64, state: v1::ObjectState, x: f32) -> v1::Object {
         let place = v1::Box { x1: x, y1: 0.2, x2: x + 0.1, y2: 0.8 };
-        v1::Object { class: "person".into(), score: 0.8, r#box: Some(place), track, state: state as i32, ..Default::default() }
+        v1::Object {
+            class: "person".into(),
+            score: 0.8,
+            r#box: Some(place),
+            track,
+            state: state as i32,
+            ..Default::default()
+        }
     }
 
     fn at(seconds: f32, objects: Vec<v1::Object>, faces: Vec<v1::Face>) -> v1::Detections {
@@ -143,11 +153,20 @@ mod tests {
     fn a_person_without_a_face_loses_the_head_and_a_matched_face_is_enough() {
         let config = Config::default();
         let mut regions = Regions::default();
-        let seen = regions.update(&at(0.0, vec![person(1, v1::ObjectState::Detected, 0.4)], vec![]), &config, 1.33);
+        let seen =
+            regions.update(&at(0.0, vec![person(1, v1::ObjectState::Detected, 0.4)], vec![]), &config, 1.33);
         assert!(covers(&seen, 0.45, 0.25) && !covers(&seen, 0.45, 0.6));
-        let face = v1::Face { r#box: Some(v1::Box { x1: 0.43, y1: 0.22, x2: 0.47, y2: 0.28 }), score: 0.9, track: 2 };
+        let face = v1::Face {
+            r#box: Some(v1::Box { x1: 0.43, y1: 0.22, x2: 0.47, y2: 0.28 }),
+            score: 0.9,
+            track: 2,
+        };
         let mut regions = Regions::default();
-        let seen = regions.update(&at(0.0, vec![person(2, v1::ObjectState::Detected, 0.4)], vec![face]), &config, 1.33);
+        let seen = regions.update(
+            &at(0.0, vec![person(2, v1::ObjectState::Detected, 0.4)], vec![face]),
+            &config,
+            1.33,
+        );
         assert_eq!(seen.len(), 1);
         assert!(covers(&seen, 0.425, 0.25), "a face is redacted 1.3 times as large");
     }
@@ -166,7 +185,8 @@ mod tests {
         let config = Config::default();
         let mut regions = Regions::default();
         regions.update(&at(0.0, vec![person(5, v1::ObjectState::Detected, 0.2)], vec![]), &config, 1.33);
-        let seen = regions.update(&at(1.0, vec![person(5, v1::ObjectState::Hidden, 0.5)], vec![]), &config, 1.33);
+        let seen =
+            regions.update(&at(1.0, vec![person(5, v1::ObjectState::Hidden, 0.5)], vec![]), &config, 1.33);
         assert!(covers(&seen, 0.55, 0.25));
     }
 

@@ -7,7 +7,9 @@ use std::{
 
 use cortex_models::{Picture, Preprocessor};
 use cortex_proto::{Topic, topics, v1};
-use cortex_runtime::{Captured, Collector, Fatal, Key, Poison, Snapshot, Stage, StreamTime, Tables, bus::Record, stage, still};
+use cortex_runtime::{
+    Captured, Collector, Fatal, Key, Poison, Snapshot, Stage, StreamTime, Tables, bus::Record, stage, still,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Config, Region, join::Held, mask::mask, regions::Regions};
@@ -101,7 +103,10 @@ impl Cloaker {
     fn cloak(&mut self, key: &Key, frame: &Captured, seen: &v1::Detections, out: &mut Collector) {
         let (Some(picture), Some(camera)) = (&frame.picture, self.cameras.get_mut(key)) else { return };
         let aspect = picture.width() as f32 / picture.height() as f32;
-        let cold_until = *camera.kept.cold_until_us.get_or_insert(frame.message.time_us + (self.config.hold_s * 1e6) as i64);
+        let cold_until = *camera
+            .kept
+            .cold_until_us
+            .get_or_insert(frame.message.time_us + (self.config.hold_s * 1e6) as i64);
         let mut regions = camera.kept.regions.update(seen, &self.config, aspect);
         let mut blanked = String::new();
         if frame.message.time_us < cold_until {
@@ -132,7 +137,10 @@ impl Cloaker {
     /// With frames and no result for two seconds, one picture says so.
     fn blank(&mut self, key: &Key, now_us: i64, out: &mut Collector) {
         let Some(camera) = self.cameras.get_mut(key) else { return };
-        let waits = camera.held.oldest_us().is_some_and(|oldest| now_us - oldest.max(camera.answered_us) > NO_RESULT_US);
+        let waits = camera
+            .held
+            .oldest_us()
+            .is_some_and(|oldest| now_us - oldest.max(camera.answered_us) > NO_RESULT_US);
         if !waits {
             return;
         }
@@ -142,7 +150,8 @@ impl Cloaker {
         }
         if let Some(picture) = &newest.picture {
             let masked = mask(picture, &[Region::WHOLE], self.config.style);
-            let said = Said { objects: Vec::new(), redacted: 1, blanked: "the detector does not answer".to_owned() };
+            let said =
+                Said { objects: Vec::new(), redacted: 1, blanked: "the detector does not answer".to_owned() };
             self.show(key, &newest.message, &masked, said, out);
         }
     }
@@ -212,7 +221,11 @@ impl Stage for Cloaker {
                 }
             }
             Input::Demand(demand) if demand.viewer => {
-                self.cameras.entry(key.clone()).or_default().viewers.insert(demand.asker.clone(), demand.time_us);
+                self.cameras
+                    .entry(key.clone())
+                    .or_default()
+                    .viewers
+                    .insert(demand.asker.clone(), demand.time_us);
             }
             Input::Demand(_) => {}
         }

@@ -2,11 +2,7 @@
 
 mod hands;
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -51,7 +47,8 @@ pub(crate) async fn up(config: Config, file: Option<&Path>) -> anyhow::Result<()
     let data = config.data.folder();
     std::fs::create_dir_all(&data).with_context(|| format!("make the data folder {}", data.display()))?;
     let bus = Embedded::open(Some(&config.bus.path(&config.data)), Full::Shed)?;
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(Some(&config.store.path(&config.data)), config.store.retention())?);
+    let store: Arc<dyn Store> =
+        Arc::new(Sqlite::open(Some(&config.store.path(&config.data)), config.store.retention())?);
     let context = Context {
         bus: Arc::new(bus.clone()),
         store: Arc::clone(&store),
@@ -64,7 +61,9 @@ pub(crate) async fn up(config: Config, file: Option<&Path>) -> anyhow::Result<()
         context.lifecycle.fail("start", &format!("{error:#}"));
     }
     let ended = context.lifecycle.ended(GRACE).await;
-    tokio::task::spawn_blocking(move || telemetry.shutdown()).await?.unwrap_or_else(|error| warn!(%error, "telemetry"));
+    tokio::task::spawn_blocking(move || telemetry.shutdown())
+        .await?
+        .unwrap_or_else(|error| warn!(%error, "telemetry"));
     outcome?;
     ended.map_err(anyhow::Error::msg)
 }
@@ -99,7 +98,8 @@ async fn start(
     }
     sweep(context, bus);
     let hub = Hub::start(context).map_err(fatal)?;
-    runner::spawn(context, &config.runner, || Ok(Alerter::new(config.alerter.clone(), Arc::new(wall_clock)))).map_err(fatal)?;
+    runner::spawn(context, &config.runner, || Ok(Alerter::new(config.alerter.clone(), Arc::new(wall_clock))))
+        .map_err(fatal)?;
     let gallery = gallery(config, &store)?;
     stages(context, config, gallery.as_ref(), &audit)?;
     health.set("models", Ok(()));
@@ -156,7 +156,9 @@ pub(crate) fn stages(
         let audit = audit.clone();
         let write: cortex_recognizer::Audit = Arc::new(move |camera, person, similarity| {
             let detail = format!("similarity {similarity:.3}");
-            audit.write("recognizer", "match", &format!("{camera}/{person}"), &detail).map_err(|error| error.to_string())
+            audit
+                .write("recognizer", "match", &format!("{camera}/{person}"), &detail)
+                .map_err(|error| error.to_string())
         });
         runner::spawn(context, &config.runner, || {
             let model = Model::load(&library, &config.infer).map_err(Fatal::new)?;
@@ -184,12 +186,15 @@ pub(crate) fn gallery(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result
 /// Logins of cameras by name.
 pub(crate) fn credentials(config: &Config) -> anyhow::Result<Credentials> {
     let known = keys::Credentials::load(&config.keys.credentials)?;
-    Ok(Arc::new(move |name| known.get(name).map(|login| (login.user.clone(), login.password.expose().to_owned()))))
+    Ok(Arc::new(move |name| {
+        known.get(name).map(|login| (login.user.clone(), login.password.expose().to_owned()))
+    }))
 }
 
 /// Cameras, zones and rules of the file; `also` are cameras besides.
 pub(crate) fn entries(config: &Config, also: &[&str]) -> anyhow::Result<Entries> {
-    entries::resolve(&config.cameras, &config.zones, &config.rules, also).map_err(|wrong| anyhow::Error::msg(wrong.join("; ")))
+    entries::resolve(&config.cameras, &config.zones, &config.rules, also)
+        .map_err(|wrong| anyhow::Error::msg(wrong.join("; ")))
 }
 
 pub(crate) fn fatal(fatal: Fatal) -> anyhow::Error {
@@ -202,7 +207,8 @@ fn signals(lifecycle: &Lifecycle) {
     let stop = lifecycle.stop();
     lifecycle.spawn("signals", async move {
         let listen = |kind| signal(kind).map_err(|error| Fatal::new(format!("listen for signals: {error}")));
-        let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        let (mut interrupt, mut terminate) =
+            (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
         tokio::select! {
             _ = interrupt.recv() => stop.cancel(),
             _ = terminate.recv() => stop.cancel(),

@@ -39,7 +39,11 @@ pub(crate) fn run(mut config: Config, options: &cli::Demo) -> anyhow::Result<()>
         id: id.to_owned(),
         name: id.to_owned(),
         site: "default".to_owned(),
-        playback: if url.starts_with("file:") { entries::Playback::Loop } else { entries::Playback::Realtime },
+        playback: if url.starts_with("file:") {
+            entries::Playback::Loop
+        } else {
+            entries::Playback::Realtime
+        },
         url,
         credential: String::new(),
         rate: 0.0,

@@ -46,7 +46,10 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
             for (name, least) in timed {
                 print::line(&format!("      {name}: {:.1} ms a picture", least.as_secs_f64() * 1e3));
             }
-            print::line(&format!("      `infer.precision = \"{}\"` is faster here", if faster == infer::Preference::Fp { "fp" } else { "int8" }));
+            print::line(&format!(
+                "      `infer.precision = \"{}\"` is faster here",
+                if faster == infer::Preference::Fp { "fp" } else { "int8" }
+            ));
         }
         Err(error) => {
             say(false, &error.to_string(), "");
@@ -56,7 +59,11 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     print::line(&format!("      {cores} cores"));
     let smi = Command::new("nvidia-smi").arg("-L").output().is_ok_and(|output| output.status.success());
-    print::line(if smi { "      an nvidia gpu is here" } else { "      no nvidia gpu: models run on the cpu" });
+    print::line(if smi {
+        "      an nvidia gpu is here"
+    } else {
+        "      no nvidia gpu: models run on the cpu"
+    });
     if broken > 0 {
         bail!("{broken} things are missing");
     }

@@ -58,7 +58,9 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         Command::Probe { url, credential } => block_on(remote::probe(&config, url, credential)),
         Command::Tap { topic, camera } => block_on(remote::tap(&config, topic, camera)),
         Command::Watch { cursor, json } => block_on(remote::watch(&config, cursor.as_deref(), json)),
-        Command::Enroll { name, images, watch } => block_on(remote::enroll(&config, name, &images, watch.as_deref())),
+        Command::Enroll { name, images, watch } => {
+            block_on(remote::enroll(&config, name, &images, watch.as_deref()))
+        }
         Command::Embed { images, json } => stills::embed(&config, &images, json),
         Command::Redact { input, out } => stills::redact(&config, &input, &out),
         Command::Analyze(options) => analyze::run(config, &options),
@@ -73,7 +75,10 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         }
         Command::Topics => {
             for topic in topics::ALL {
-                print::line(&format!("{:<26} {:?} {:?} {:?}", topic.name, topic.class, topic.key, topic.retention));
+                print::line(&format!(
+                    "{:<26} {:?} {:?} {:?}",
+                    topic.name, topic.class, topic.key, topic.retention
+                ));
             }
             Ok(())
         }

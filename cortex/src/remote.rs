@@ -1,6 +1,10 @@
 //! Commands that talk to the running system.
 
-use std::{fs, path::{Path, PathBuf}, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use cortex_alerter::terminal;
@@ -11,7 +15,9 @@ use cortex_proto::v1::{
 };
 use prost::Message;
 use tonic::{
-    Request, Status, metadata::{Ascii, MetadataValue}, service::{Interceptor, interceptor::InterceptedService},
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint},
 };
 
@@ -36,7 +42,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 fn token(config: &Config) -> anyhow::Result<String> {
     let path = config.data.folder().join("cli.token");
     let token = fs::read_to_string(&path);
-    let token = token.with_context(|| format!("read {}: is Cortex running here (`cortex up`)?", path.display()))?;
+    let token =
+        token.with_context(|| format!("read {}: is Cortex running here (`cortex up`)?", path.display()))?;
     Ok(token.trim().to_owned())
 }
 
@@ -48,7 +55,8 @@ fn endpoint(config: &Config) -> String {
 async fn connect(config: &Config) -> anyhow::Result<Connection> {
     let address = endpoint(config);
     let channel = Endpoint::from_shared(address.clone())?.connect().await;
-    let channel = channel.with_context(|| format!("connect to {address}: is Cortex running (`cortex up`)?"))?;
+    let channel =
+        channel.with_context(|| format!("connect to {address}: is Cortex running (`cortex up`)?"))?;
     let bearer = format!("Bearer {}", token(config)?).parse().context("the token file is no token")?;
     Ok(InterceptedService::new(channel, Bearer(bearer)))
 }
@@ -61,7 +69,8 @@ pub(crate) async fn login(config: &Config) -> anyhow::Result<()> {
     }
     let address = &config.listen.address;
     let stream = tokio::net::TcpStream::connect(address).await;
-    let mut stream = stream.with_context(|| format!("connect to {address}: is Cortex running (`cortex up`)?"))?;
+    let mut stream =
+        stream.with_context(|| format!("connect to {address}: is Cortex running (`cortex up`)?"))?;
     let token = token(config)?;
     let request = format!(
         "POST /login HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -86,7 +95,10 @@ pub(crate) async fn probe(config: &Config, url: String, credential: String) -> a
         // Without a running system this process looks itself.
         Err(_) => {
             let (ingest, logins) = (config.ingest.clone(), crate::app::credentials(config)?);
-            tokio::task::spawn_blocking(move || cortex_ingest::probe(&request, &ingest, &logins, Duration::from_secs(15))).await??
+            tokio::task::spawn_blocking(move || {
+                cortex_ingest::probe(&request, &ingest, &logins, Duration::from_secs(15))
+            })
+            .await??
         }
     };
     print::line(&format!("codec          {}", found.codec));
@@ -123,14 +135,23 @@ pub(crate) async fn watch(config: &Config, file: Option<&Path>, json: bool) -> a
     }
 }
 
-async fn follow(config: &Config, cursor: &mut Option<v1::Cursor>, file: Option<&Path>, json: bool) -> anyhow::Result<()> {
+async fn follow(
+    config: &Config,
+    cursor: &mut Option<v1::Cursor>,
+    file: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<()> {
     let mut client = AlertServiceClient::new(connect(config).await?);
     let request = v1::SubscribeRequest { filter: None, after: cursor.clone() };
     let mut events = client.subscribe(request).await?.into_inner();
     while let Some(event) = events.message().await? {
         match event.event {
             Some(Event::Alert(alert)) => {
-                print::line(&if json { serde_json::to_string(&alert)? } else { terminal::line(&alert, true) });
+                print::line(&if json {
+                    serde_json::to_string(&alert)?
+                } else {
+                    terminal::line(&alert, true)
+                });
                 // What was printed is seen, also if no cursor comes before the next break.
                 let seen = cursor.get_or_insert_default().sequences.entry(alert.partition).or_default();
                 *seen = (*seen).max(alert.sequence);
@@ -140,14 +161,21 @@ async fn follow(config: &Config, cursor: &mut Option<v1::Cursor>, file: Option<&
         }
         if let (Some(path), Some(cursor)) = (file, &cursor) {
             let fresh = path.with_extension("new");
-            fs::write(&fresh, cursor.encode_to_vec()).and_then(|()| fs::rename(&fresh, path)).context("write the cursor file")?;
+            fs::write(&fresh, cursor.encode_to_vec())
+                .and_then(|()| fs::rename(&fresh, path))
+                .context("write the cursor file")?;
         }
     }
     Ok(())
 }
 
 /// Enrols a person.
-pub(crate) async fn enroll(config: &Config, name: String, images: &[PathBuf], watch: Option<&str>) -> anyhow::Result<()> {
+pub(crate) async fn enroll(
+    config: &Config,
+    name: String,
+    images: &[PathBuf],
+    watch: Option<&str>,
+) -> anyhow::Result<()> {
     let severities = ["info", "low", "medium", "high", "critical"];
     let watch = match watch {
         None => 0,
@@ -159,7 +187,10 @@ pub(crate) async fn enroll(config: &Config, name: String, images: &[PathBuf], wa
     let read = |path: &PathBuf| fs::read(path).with_context(|| format!("read {}", path.display()));
     let pictures = images.iter().map(read).collect::<Result<_, _>>()?;
     let mut client = IdentityServiceClient::new(connect(config).await?);
-    let enrolled = client.enrol(v1::EnrolRequest { name, pictures, watch }).await.map_err(|status| anyhow::anyhow!(status.message().to_owned()))?;
+    let enrolled = client
+        .enrol(v1::EnrolRequest { name, pictures, watch })
+        .await
+        .map_err(|status| anyhow::anyhow!(status.message().to_owned()))?;
     let enrolled = enrolled.into_inner();
     for (path, report) in images.iter().zip(&enrolled.reports) {
         print::line(&format!("{}: {}", path.display(), report.text));

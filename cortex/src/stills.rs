@@ -1,6 +1,9 @@
 //! Commands that work on picture files, with the stages' own models.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use cortex_cloaker::Redactor;
@@ -35,7 +38,8 @@ pub(crate) fn embed(config: &Config, images: &[PathBuf], as_json: bool) -> anyho
             let line = json!({ "image": path, "width": picture.width(), "height": picture.height(), "faces": faces });
             print::line(&line.to_string());
         } else {
-            let widths: Vec<String> = faces.iter().map(|found| format!("{:.0} px", found.face.rect.width())).collect();
+            let widths: Vec<String> =
+                faces.iter().map(|found| format!("{:.0} px", found.face.rect.width())).collect();
             print::line(&format!("{}: {} faces {}", path.display(), faces.len(), widths.join(", ")));
         }
     }
@@ -49,7 +53,8 @@ pub(crate) fn redact(config: &Config, input: &Path, out: &Path) -> anyhow::Resul
     fs::create_dir_all(out).with_context(|| format!("make folder {}", out.display()))?;
     let mut failed = 0;
     for path in pictures(input)? {
-        let done = fs::read(&path).map_err(anyhow::Error::from).and_then(|bytes| Ok(redactor.redact(&bytes)?));
+        let done =
+            fs::read(&path).map_err(anyhow::Error::from).and_then(|bytes| Ok(redactor.redact(&bytes)?));
         match done {
             Ok((jpeg, regions)) => {
                 let target = out.join(path.file_name().unwrap_or_default()).with_extension("jpg");

@@ -9,7 +9,15 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command};
 fn short(folder: &Path, frames: u32) -> std::path::PathBuf {
     let path = folder.join("short.mp4");
     let status = Command::new("gst-launch-1.0")
-        .args(["-q", "filesrc", &format!("location={}", support::clip().display()), "!", "qtdemux", "!", "h264parse"])
+        .args([
+            "-q",
+            "filesrc",
+            &format!("location={}", support::clip().display()),
+            "!",
+            "qtdemux",
+            "!",
+            "h264parse",
+        ])
         .args(["!", "identity", &format!("eos-after={frames}"), "!", "mp4mux", "!", "filesink"])
         .arg(format!("location={}", path.display()))
         .status()
@@ -40,7 +48,8 @@ fn the_same_footage_gives_the_same_answer() {
     let one = analyze(&config, &video, &folder.path().join("one"), "1");
     let two = analyze(&config, &video, &folder.path().join("two"), "1");
     assert_eq!(one, two);
-    let anomalies = |name: &str| fs::read_to_string(folder.path().join(name).join("anomalies.ndjson")).unwrap();
+    let anomalies =
+        |name: &str| fs::read_to_string(folder.path().join(name).join("anomalies.ndjson")).unwrap();
     assert_eq!(anomalies("one"), anomalies("two"));
     assert!(anomalies("one").contains("\"kind\":\"entry\""), "the people of the first frames have entered");
 

@@ -52,7 +52,11 @@ async fn a_frame_becomes_a_cloaked_picture_and_an_alert_that_says_why() {
     let entries = log.list(v1::ListLogRequest::default()).await.unwrap().into_inner().entries;
     assert!(entries.iter().any(|entry| entry.kind() == v1::LogKind::Anomaly), "{entries:?}");
 
-    let cameras = CameraServiceClient::new(connection.clone()).list(v1::ListCamerasRequest {}).await.unwrap().into_inner();
+    let cameras = CameraServiceClient::new(connection.clone())
+        .list(v1::ListCamerasRequest {})
+        .await
+        .unwrap()
+        .into_inner();
     let stages: Vec<&str> = cameras.cameras[0].stages.iter().map(|status| status.stage.as_str()).collect();
     assert!(["ingest", "detector", "cloaker"].iter().all(|stage| stages.contains(stage)), "{stages:?}");
 
@@ -72,7 +76,10 @@ async fn a_frame_becomes_a_cloaked_picture_and_an_alert_that_says_why() {
     let mut frames = DebugServiceClient::new(connection).tap(tap).await.unwrap().into_inner();
     let json = tokio::time::timeout(LIMIT, frames.message()).await.unwrap().unwrap().unwrap().json;
     let frame: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((frame["id"]["camera"].as_str(), frame["picture"].as_array().map(Vec::len)), (Some("campus"), Some(0)));
+    assert_eq!(
+        (frame["id"]["camera"].as_str(), frame["picture"].as_array().map(Vec::len)),
+        (Some("campus"), Some(0))
+    );
 
     assert!(cortex.terminate(), "it drains and ends well");
 }

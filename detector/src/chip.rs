@@ -28,9 +28,13 @@ pub(crate) fn cut(picture: &Picture, face: &Face, mut chip: v1::Chip) -> CutChip
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let side = face.rect.width().max(face.rect.height()) * MARGIN;
     let (cx, cy) = face.rect.centre();
-    let area = Rect::new(cx - side / 2.0, cy - side / 2.0, cx + side / 2.0, cy + side / 2.0).clip(width, height);
+    let area =
+        Rect::new(cx - side / 2.0, cy - side / 2.0, cx + side / 2.0, cy + side / 2.0).clip(width, height);
     let (left, top) = (area.x1.floor() as usize, area.y1.floor() as usize);
-    let (w, h) = ((area.x2.ceil() as usize).min(picture.width()) - left, (area.y2.ceil() as usize).min(picture.height()) - top);
+    let (w, h) = (
+        (area.x2.ceil() as usize).min(picture.width()) - left,
+        (area.y2.ceil() as usize).min(picture.height()) - top,
+    );
     chip.landmarks =
         face.landmarks.iter().map(|[x, y]| v1::Point { x: x - left as f32, y: y - top as f32 }).collect();
     let picture = cortex_models::crop(picture, left, top, w.max(1), h.max(1));

@@ -40,12 +40,18 @@ impl Config {
     pub fn validate(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let (width, height) = self.object_size;
-        if width % 32 != 0 || height % 32 != 0 || !(32..=2048).contains(&width) || !(32..=2048).contains(&height) {
+        if width % 32 != 0
+            || height % 32 != 0
+            || !(32..=2048).contains(&width)
+            || !(32..=2048).contains(&height)
+        {
             wrong.push("`detector.object_size` must be two multiples of 32 between 32 and 2048".to_owned());
         }
-        for (name, value) in
-            [("score_floor", self.score_floor), ("activation", self.activation), ("face_score", self.face_score)]
-        {
+        for (name, value) in [
+            ("score_floor", self.score_floor),
+            ("activation", self.activation),
+            ("face_score", self.face_score),
+        ] {
             if !(0.0..1.0).contains(&value) {
                 wrong.push(format!("`detector.{name}` must be between 0 and 1"));
             }

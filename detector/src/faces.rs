@@ -12,7 +12,8 @@ pub(crate) fn bind(faces: &[Face], people: &[Rect]) -> Vec<Option<usize>> {
             let within = x > rect.x1 && x < rect.x2 && y > rect.y1 - face.rect.height() / 2.0;
             if within && y < rect.y1 + rect.height() * UPPER {
                 let (px, _) = rect.centre();
-                let distance = ((x - px) / rect.width().max(1.0)).abs() + ((y - rect.y1) / rect.height().max(1.0)).abs();
+                let distance =
+                    ((x - px) / rect.width().max(1.0)).abs() + ((y - rect.y1) / rect.height().max(1.0)).abs();
                 pairs.push((distance, index, person));
             }
         }
@@ -38,7 +39,8 @@ mod tests {
 
     #[test]
     fn two_people_side_by_side_keep_their_faces() {
-        let face = |x: f32| Face { rect: Rect::new(x, 10.0, x + 20.0, 34.0), score: 0.9, landmarks: [[0.0; 2]; 5] };
+        let face =
+            |x: f32| Face { rect: Rect::new(x, 10.0, x + 20.0, 34.0), score: 0.9, landmarks: [[0.0; 2]; 5] };
         let people = [Rect::new(0.0, 0.0, 60.0, 200.0), Rect::new(40.0, 0.0, 100.0, 200.0)];
         assert_eq!(bind(&[face(60.0), face(18.0), face(300.0)], &people), [Some(1), Some(0), None]);
     }

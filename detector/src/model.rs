@@ -46,7 +46,12 @@ impl Models {
             Ok((model, session))
         };
         let faces = if config.face_long_side > 0 { Some(open(Task::Faces)?) } else { None };
-        Ok(Self { config: config.clone(), preprocessor: Preprocessor::default(), objects: open(Task::Objects)?, faces })
+        Ok(Self {
+            config: config.clone(),
+            preprocessor: Preprocessor::default(),
+            objects: open(Task::Objects)?,
+            faces,
+        })
     }
 
     /// SHA-256 of the files, by task.

@@ -120,7 +120,11 @@ impl Stage for Detector {
             return batch.iter().map(|_| Err(Poison::new("this detector has no models"))).collect();
         };
         let look = |input: &&Input| input.0.picture.as_ref().map(|picture| models.look(picture));
-        batch.iter().map(look).map(|seen| seen.ok_or_else(|| Poison::new("a frame without a picture"))).collect()
+        batch
+            .iter()
+            .map(look)
+            .map(|seen| seen.ok_or_else(|| Poison::new("a frame without a picture")))
+            .collect()
     }
 
     fn apply(&mut self, key: &Key, input: &Input, seen: Seen, out: &mut Collector) -> Result<(), Fatal> {
@@ -155,16 +159,30 @@ impl Stage for Detector {
                     present: frame.time_us < kept.present_until_us,
                     first: frame.time_us < kept.first_until_us,
                 };
-                let owners =
-                    kept.tracker.update(picture, frame.time_us, &seen.objects, &birth, settings, &mut answer.ended);
+                let owners = kept.tracker.update(
+                    picture,
+                    frame.time_us,
+                    &seen.objects,
+                    &birth,
+                    settings,
+                    &mut answer.ended,
+                );
                 answer.outcome = v1::Outcome::Analysed as i32;
                 answer.objects = seen
                     .objects
                     .iter()
                     .zip(&owners)
                     .map(|(found, owner)| {
-                        let track = owner.and_then(|id| kept.tracker.confirmed().find(|track| track.id == id));
-                        object(picture, found.rect, found.class, found.score, track, v1::ObjectState::Detected)
+                        let track =
+                            owner.and_then(|id| kept.tracker.confirmed().find(|track| track.id == id));
+                        object(
+                            picture,
+                            found.rect,
+                            found.class,
+                            found.score,
+                            track,
+                            v1::ObjectState::Detected,
+                        )
                     })
                     .collect();
                 kept.counts.analysed += 1;
@@ -355,7 +373,9 @@ impl Kept {
             connected: true,
             received: self.counts.received,
             analysed: self.counts.analysed,
-            dropped: dropped.map(|(reason, count)| v1::Skipped { reason: reason.clone(), count: *count }).collect(),
+            dropped: dropped
+                .map(|(reason, count)| v1::Skipped { reason: reason.clone(), count: *count })
+                .collect(),
             age_ms: (cortex_runtime::runner::wall_clock() - frame.received_us) as f32 / 1e3,
             source_width: frame.source_width,
             source_height: frame.source_height,

@@ -134,7 +134,10 @@ impl Camera {
                 return;
             }
             let frame = lock(&feed).deliver(pts_us, wall_clock(), (picture.width(), picture.height()));
-            let Some(frame) = frame.filter(|frame| fast || frame.received_us - frame.time_us < STALE_US) else { return };
+            let Some(frame) = frame.filter(|frame| fast || frame.received_us - frame.time_us < STALE_US)
+            else {
+                return;
+            };
             let picture = at_most(&mut preprocessor, picture, width);
             if let Err(error) = context.publish(with_picture(frame, picture), partition, term) {
                 warn!(%error, "frame not published");
@@ -174,7 +177,11 @@ impl Camera {
 
     fn status(&self, feed: &Feed, error: &str, connected: bool, now_us: i64) -> v1::Status {
         let (width, height) = feed.source();
-        let clock = if feed.jumps > 0 { format!("the camera's clock jumped {} times", feed.jumps) } else { String::new() };
+        let clock = if feed.jumps > 0 {
+            format!("the camera's clock jumped {} times", feed.jumps)
+        } else {
+            String::new()
+        };
         v1::Status {
             camera: self.entry.id.clone(),
             stage: "ingest".to_owned(),
@@ -210,4 +217,3 @@ fn at_most(preprocessor: &mut Preprocessor, picture: Picture, width: usize) -> P
 fn lock(feed: &Mutex<Feed>) -> MutexGuard<'_, Feed> {
     feed.lock().unwrap_or_else(PoisonError::into_inner)
 }
-

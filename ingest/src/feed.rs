@@ -132,7 +132,10 @@ impl Feed {
     }
 
     pub(crate) fn skipped(&self) -> Vec<v1::Skipped> {
-        self.skipped.iter().map(|(reason, count)| v1::Skipped { reason: (*reason).to_owned(), count: *count }).collect()
+        self.skipped
+            .iter()
+            .map(|(reason, count)| v1::Skipped { reason: (*reason).to_owned(), count: *count })
+            .collect()
     }
 
     fn time(&mut self, pts_us: i64, now_us: i64) -> i64 {
@@ -208,7 +211,10 @@ mod tests {
     fn recorded_footage_is_the_same_every_time() {
         let run = || {
             let mut feed = feed(Pace::Recorded { detect_every: 3 });
-            (0..7).map(|i| feed.deliver(i * 100_000, 999 * i, (1, 1)).unwrap()).map(|f| (f.time_us, f.n, f.plan)).collect::<Vec<_>>()
+            (0..7)
+                .map(|i| feed.deliver(i * 100_000, 999 * i, (1, 1)).unwrap())
+                .map(|f| (f.time_us, f.n, f.plan))
+                .collect::<Vec<_>>()
         };
         assert_eq!(run(), run());
         assert_eq!(run()[3], (RECORDED_US + 300_000, 3, v1::Plan::Detect as i32));

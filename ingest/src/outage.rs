@@ -43,7 +43,13 @@ impl Outage {
 }
 
 /// The anomaly that tells it.
-pub(crate) fn anomaly(camera: &v1::Camera, news: News, frame: v1::FrameId, now_us: i64, reason: &str) -> v1::Anomaly {
+pub(crate) fn anomaly(
+    camera: &v1::Camera,
+    news: News,
+    frame: v1::FrameId,
+    now_us: i64,
+    reason: &str,
+) -> v1::Anomaly {
     let (kind, severity, down) = match news {
         News::Offline(down) => ("offline", v1::Severity::High, down),
         News::Recovered(down) => ("recovered", v1::Severity::Info, down),

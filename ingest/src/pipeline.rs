@@ -9,10 +9,7 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
 use gstreamer_video::{self as gst_video, prelude::*};
 
-use crate::{
-    Config, Error,
-    config::Transport,
-};
+use crate::{Config, Error, config::Transport};
 
 /// What a pipeline hands over: a picture and its time in the stream in microseconds.
 pub(crate) type OnPicture = Box<dyn FnMut(Picture, i64) + Send>;
@@ -56,7 +53,8 @@ impl Pipeline {
             gst_app::AppSinkCallbacks::builder()
                 .new_sample(move |sink| {
                     let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                    let pts = sample.buffer().and_then(gst::BufferRef::pts).map_or(0, |pts| pts.useconds() as i64);
+                    let pts =
+                        sample.buffer().and_then(gst::BufferRef::pts).map_or(0, |pts| pts.useconds() as i64);
                     if let Some(picture) = picture(&sample) {
                         on_picture(picture, pts);
                     }
@@ -70,12 +68,16 @@ impl Pipeline {
             .map_err(|error| Error::Setup(format!("build a pipeline: {error}")))?;
         let source = source(open)?;
         pipeline.add(&source).map_err(|error| Error::Setup(format!("build a pipeline: {error}")))?;
-        let target = convert.static_pad("sink").ok_or_else(|| Error::Setup("videoconvert has no sink pad".to_owned()))?;
+        let target = convert
+            .static_pad("sink")
+            .ok_or_else(|| Error::Setup("videoconvert has no sink pad".to_owned()))?;
         if let Some(pad) = source.static_pad("src") {
             pad.link(&target).map_err(|error| Error::Setup(format!("link the source: {error}")))?;
         } else {
             source.connect_pad_added(move |_, pad| {
-                let video = pad.current_caps().and_then(|caps| caps.structure(0).map(|s| s.name().starts_with("video/")));
+                let video = pad
+                    .current_caps()
+                    .and_then(|caps| caps.structure(0).map(|s| s.name().starts_with("video/")));
                 if video == Some(true) && !target.is_linked() {
                     pad.link(&target).ok();
                 }
@@ -83,7 +85,9 @@ impl Pipeline {
         }
         pipeline.connect_deep_element_added(|_, _, element| {
             // One thread for each camera: decoders of many cameras share the cores by themselves.
-            if element.has_property("max-threads") && element.factory().is_some_and(|f| f.name().starts_with("avdec")) {
+            if element.has_property("max-threads")
+                && element.factory().is_some_and(|f| f.name().starts_with("avdec"))
+            {
                 element.set_property("max-threads", 1_i32);
             }
         });
@@ -141,9 +145,9 @@ impl Drop for Pipeline {
 }
 
 fn make(name: &str) -> Result<gst::Element, Error> {
-    gst::ElementFactory::make(name)
-        .build()
-        .map_err(|_| Error::Setup(format!("GStreamer's `{name}` is missing: `cortex doctor` says how to install it")))
+    gst::ElementFactory::make(name).build().map_err(|_| {
+        Error::Setup(format!("GStreamer's `{name}` is missing: `cortex doctor` says how to install it"))
+    })
 }
 
 fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
@@ -180,7 +184,8 @@ fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
     // Sound is not decoded.
     source.connect("autoplug-continue", false, |values| {
         let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());
-        let sound = caps.as_ref().and_then(|caps| caps.structure(0)).is_some_and(|s| s.name().starts_with("audio/"));
+        let sound =
+            caps.as_ref().and_then(|caps| caps.structure(0)).is_some_and(|s| s.name().starts_with("audio/"));
         Some((!sound).to_value())
     });
     Ok(source)
@@ -216,10 +221,12 @@ fn picture(sample: &gst::Sample) -> Option<Picture> {
         gst_video::VideoColorMatrix::Bt709 => Matrix::Bt709,
         _ => Matrix::Bt601,
     };
-    let strides: Vec<usize> = frame.plane_stride().iter().map(|stride| usize::try_from(*stride).unwrap_or(0)).collect();
+    let strides: Vec<usize> =
+        frame.plane_stride().iter().map(|stride| usize::try_from(*stride).unwrap_or(0)).collect();
     let frame = Arc::new(frame);
-    let planes = (0..3_u32).zip(strides).map(|(plane, stride)| {
-        Plane { data: Bytes::from_owner(Mapped { frame: Arc::clone(&frame), plane }), stride }
+    let planes = (0..3_u32).zip(strides).map(|(plane, stride)| Plane {
+        data: Bytes::from_owner(Mapped { frame: Arc::clone(&frame), plane }),
+        stride,
     });
     Picture::new(info.width() as usize, info.height() as usize, Format::I420(matrix), planes.collect()).ok()
 }

@@ -51,7 +51,8 @@ pub fn probe(
         return Err(Error::Stalled(limit.as_secs()));
     };
     let last_us = seen.last().map_or(first_us, |last| last.2);
-    let fps = if last_us > first_us { (seen.len() - 1) as f32 * 1e6 / (last_us - first_us) as f32 } else { 0.0 };
+    let fps =
+        if last_us > first_us { (seen.len() - 1) as f32 * 1e6 / (last_us - first_us) as f32 } else { 0.0 };
     let codec = pipeline.codec().unwrap_or_default();
     let mut warnings = Vec::new();
     if first > Duration::from_secs(3) {
@@ -64,10 +65,14 @@ pub fn probe(
         warnings.push("H.265 without a hardware decoder costs about twice as much as H.264".to_owned());
     }
     if width > 1920 {
-        warnings.push(format!("{width}x{height} is decoded in full and analysed smaller: use the camera's sub-stream"));
+        warnings.push(format!(
+            "{width}x{height} is decoded in full and analysed smaller: use the camera's sub-stream"
+        ));
     }
     if fps > 30.5 {
-        warnings.push(format!("{fps:.0} pictures a second are decoded and few are analysed: 10 to 15 are enough"));
+        warnings.push(format!(
+            "{fps:.0} pictures a second are decoded and few are analysed: 10 to 15 are enough"
+        ));
     }
     Ok(v1::ProbeResponse {
         codec,

@@ -68,7 +68,8 @@ impl Source for Ingest {
                 let started = self.start(entry, term, &context);
                 running.insert(entry.id.clone(), started);
             }
-            let all_ended = !running.is_empty() && running.values().all(|camera| camera.ended.load(Ordering::Acquire));
+            let all_ended =
+                !running.is_empty() && running.values().all(|camera| camera.ended.load(Ordering::Acquire));
             if self.config.end_with_files && all_ended {
                 return Ok(());
             }

@@ -25,7 +25,8 @@ impl Similarity {
     /// points of `from` coincide or are not finite.
     pub fn fit(from: &[[f32; 2]; 5], to: &[[f32; 2]; 5]) -> Option<Self> {
         let mean = |points: &[[f32; 2]; 5]| {
-            let sum = points.iter().fold([0.0; 2], |sum, p| [sum[0] + f64::from(p[0]), sum[1] + f64::from(p[1])]);
+            let sum =
+                points.iter().fold([0.0; 2], |sum, p| [sum[0] + f64::from(p[0]), sum[1] + f64::from(p[1])]);
             [sum[0] / 5.0, sum[1] / 5.0]
         };
         let (mf, mt) = (mean(from), mean(to));
@@ -51,7 +52,12 @@ impl Similarity {
 
 /// The chip of `size` x `size` pixels whose landmarks lie at `template`: bilinear, black outside the picture. Shape
 /// [1, 3, size, size], RGB, 0..255. `landmarks` are in picture pixels. `None` when they make no similarity.
-pub fn chip(picture: &Picture, landmarks: &[[f32; 2]; 5], template: &[[f32; 2]; 5], size: usize) -> Option<Tensor> {
+pub fn chip(
+    picture: &Picture,
+    landmarks: &[[f32; 2]; 5],
+    template: &[[f32; 2]; 5],
+    size: usize,
+) -> Option<Tensor> {
     let fit = Similarity::fit(landmarks, template)?;
     let mut data = vec![0.0; 3 * size * size];
     for y in 0..size {

@@ -89,7 +89,11 @@ mod tests {
 
     #[test]
     fn suppression_keeps_the_best_of_each_kind() {
-        let boxes = [Rect::new(0.0, 0.0, 10.0, 10.0), Rect::new(1.0, 0.0, 11.0, 10.0), Rect::new(0.0, 0.0, 10.0, 10.0)];
+        let boxes = [
+            Rect::new(0.0, 0.0, 10.0, 10.0),
+            Rect::new(1.0, 0.0, 11.0, 10.0),
+            Rect::new(0.0, 0.0, 10.0, 10.0),
+        ];
         let kinds = [0, 0, 1];
         assert_eq!(nms(&boxes, &[0.5, 0.9, 0.4], 0.6, |a, b| kinds[a] == kinds[b]), [1, 2]);
         assert_eq!(nms(&boxes, &[0.5, 0.9, 0.4], 0.6, |_, _| true), [1]);

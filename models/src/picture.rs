@@ -77,7 +77,12 @@ impl Picture {
     pub const MAX_SIDE: usize = 16_384;
 
     /// Joins planes into a picture, checking that every row lies inside its plane.
-    pub fn new(width: usize, height: usize, format: Format, planes: Vec<Plane>) -> Result<Self, PictureError> {
+    pub fn new(
+        width: usize,
+        height: usize,
+        format: Format,
+        planes: Vec<Plane>,
+    ) -> Result<Self, PictureError> {
         if width == 0 || height == 0 || width > Self::MAX_SIDE || height > Self::MAX_SIDE {
             return Err(PictureError::Size(width, height));
         }

@@ -45,7 +45,9 @@ pub fn crop(picture: &Picture, left: usize, top: usize, width: usize, height: us
                 let (luma, cb, cr) = (row(0, y), row(1, y / 2), row(2, y / 2));
                 let coefficients = Coefficients::of(matrix);
                 for x in left..left + width {
-                    pixels.extend(coefficients.rgb(luma[x], cb[x / 2], cr[x / 2]).map(|value| value.round() as u8));
+                    pixels.extend(
+                        coefficients.rgb(luma[x], cb[x / 2], cr[x / 2]).map(|value| value.round() as u8),
+                    );
                 }
             }
         }
@@ -83,12 +85,19 @@ impl Placement {
 
 impl Preprocessor {
     /// The network's input of `width` x `height` pixels: shape [1, 3, height, width], RGB, 0..255.
-    pub fn prepare(&mut self, picture: &Picture, width: usize, height: usize, fit: Fit) -> (Tensor, Placement) {
+    pub fn prepare(
+        &mut self,
+        picture: &Picture,
+        width: usize,
+        height: usize,
+        fit: Fit,
+    ) -> (Tensor, Placement) {
         let (w, h) = (picture.width() as f32, picture.height() as f32);
         let (scale, inner_w, inner_h, area) = match fit {
             Fit::Letterbox => {
                 let scale = (width as f32 / w).min(height as f32 / h);
-                let inner = |length: f32, most: usize| ((length * scale).round_ties_even() as usize).clamp(1, most);
+                let inner =
+                    |length: f32, most: usize| ((length * scale).round_ties_even() as usize).clamp(1, most);
                 (Some(scale), inner(w, width), inner(h, height), scale <= 0.5)
             }
             Fit::Stretch => (None, width, height, width < picture.width()),
@@ -102,14 +111,28 @@ impl Preprocessor {
         let target = Target { width, height, left, top, inner_w, inner_h };
         match picture.format() {
             Format::Rgb => {
-                self.resize(&picture.planes()[0], picture.width(), picture.height(), PixelType::U8x3, (inner_w, inner_h, area), 0);
+                self.resize(
+                    &picture.planes()[0],
+                    picture.width(),
+                    picture.height(),
+                    PixelType::U8x3,
+                    (inner_w, inner_h, area),
+                    0,
+                );
                 target.write_rgb(&self.planes[0], &mut data);
             }
             Format::I420(matrix) => {
                 let half = (picture.width().div_ceil(2), picture.height().div_ceil(2));
                 let inner_half = (inner_w.div_ceil(2), inner_h.div_ceil(2), area);
                 let [luma, cb, cr] = picture.planes() else { unreachable!("I420 has three planes") };
-                self.resize(luma, picture.width(), picture.height(), PixelType::U8, (inner_w, inner_h, area), 0);
+                self.resize(
+                    luma,
+                    picture.width(),
+                    picture.height(),
+                    PixelType::U8,
+                    (inner_w, inner_h, area),
+                    0,
+                );
                 self.resize(cb, half.0, half.1, PixelType::U8, inner_half, 1);
                 self.resize(cr, half.0, half.1, PixelType::U8, inner_half, 2);
                 target.write_i420(&self.planes, matrix, &mut data);
@@ -141,13 +164,24 @@ impl Preprocessor {
             let from = (picture.width().div_ceil(*divisor), picture.height().div_ceil(*divisor));
             let to = (width.div_ceil(*divisor), height.div_ceil(*divisor), area);
             self.resize(&picture.planes()[index], from.0, from.1, *kind, to, index);
-            planes.push(Plane { data: std::mem::take(&mut self.planes[index]).into(), stride: to.0 * kind.size() });
+            planes.push(Plane {
+                data: std::mem::take(&mut self.planes[index]).into(),
+                stride: to.0 * kind.size(),
+            });
         }
         Picture::new(width, height, picture.format(), planes).expect("the planes were made for this size")
     }
 
     /// Resizes one plane into `self.planes[into]`, tightly packed.
-    fn resize(&mut self, plane: &Plane, w: usize, h: usize, kind: PixelType, to: (usize, usize, bool), into: usize) {
+    fn resize(
+        &mut self,
+        plane: &Plane,
+        w: usize,
+        h: usize,
+        kind: PixelType,
+        to: (usize, usize, bool),
+        into: usize,
+    ) {
         let (width, height, area) = to;
         let bytes = kind.size();
         let mut packed = std::mem::take(&mut self.planes[into]);
@@ -169,14 +203,18 @@ impl Preprocessor {
             let (data, line) = if whole {
                 (&plane.data[..plane.stride * h], plane.stride / bytes)
             } else {
-                copied = (0..h).flat_map(|row| &plane.data[row * plane.stride..][..w * bytes]).copied().collect();
+                copied =
+                    (0..h).flat_map(|row| &plane.data[row * plane.stride..][..w * bytes]).copied().collect();
                 (&copied[..], w)
             };
             let source = ImageRef::new(line as u32, h as u32, data, kind).expect("the plane holds its rows");
-            let mut target =
-                Image::from_slice_u8(width as u32, height as u32, &mut packed, kind).expect("sized just above");
-            let options = ResizeOptions::new().resize_alg(filter).use_alpha(false).crop(0.0, 0.0, w as f64, h as f64);
-            self.resizer.resize(&source, &mut target, &options).expect("both images have one pixel type and a crop inside");
+            let mut target = Image::from_slice_u8(width as u32, height as u32, &mut packed, kind)
+                .expect("sized just above");
+            let options =
+                ResizeOptions::new().resize_alg(filter).use_alpha(false).crop(0.0, 0.0, w as f64, h as f64);
+            self.resizer
+                .resize(&source, &mut target, &options)
+                .expect("both images have one pixel type and a crop inside");
         }
         self.planes[into] = packed;
     }
@@ -197,10 +235,15 @@ impl Target {
         let plane = self.width * self.height;
         let (red, rest) = data.split_at_mut(plane);
         let (green, blue) = rest.split_at_mut(plane);
-        let (left, top, inner_w, inner_h, width) = (self.left, self.top, self.inner_w, self.inner_h, self.width);
+        let (left, top, inner_w, inner_h, width) =
+            (self.left, self.top, self.inner_w, self.inner_h, self.width);
         let rows = |plane: &'a mut [f32]| plane.chunks_exact_mut(width).skip(top).take(inner_h);
         rows(red).zip(rows(green)).zip(rows(blue)).map(move |((red, green), blue)| {
-            [&mut red[left..left + inner_w], &mut green[left..left + inner_w], &mut blue[left..left + inner_w]]
+            [
+                &mut red[left..left + inner_w],
+                &mut green[left..left + inner_w],
+                &mut blue[left..left + inner_w],
+            ]
         })
     }
 
@@ -241,8 +284,12 @@ pub(crate) struct Coefficients {
 impl Coefficients {
     pub(crate) fn of(matrix: Matrix) -> Self {
         match matrix {
-            Matrix::Bt601 => Self { red_cr: 1.596_03, green_cb: 0.391_76, green_cr: 0.812_97, blue_cb: 2.017_23 },
-            Matrix::Bt709 => Self { red_cr: 1.792_74, green_cb: 0.213_25, green_cr: 0.532_91, blue_cb: 2.112_40 },
+            Matrix::Bt601 => {
+                Self { red_cr: 1.596_03, green_cb: 0.391_76, green_cr: 0.812_97, blue_cb: 2.017_23 }
+            }
+            Matrix::Bt709 => {
+                Self { red_cr: 1.792_74, green_cb: 0.213_25, green_cr: 0.532_91, blue_cb: 2.112_40 }
+            }
         }
     }
 
@@ -267,14 +314,18 @@ mod tests {
         let picture = Picture::rgb(768, 576, vec![10; 768 * 576 * 3]).unwrap();
         let (tensor, placement) = Preprocessor::default().prepare(&picture, 640, 384, Fit::Letterbox);
         assert_eq!(tensor.shape, [1, 3, 384, 640]);
-        assert_eq!((tensor.data[0], tensor.data[64], tensor.data[63 + 512], tensor.data[64 + 512]), (114.0, 10.0, 10.0, 114.0));
+        assert_eq!(
+            (tensor.data[0], tensor.data[64], tensor.data[63 + 512], tensor.data[64 + 512]),
+            (114.0, 10.0, 10.0, 114.0)
+        );
         let back = placement.undo(Rect::new(64.0, 0.0, 576.0, 384.0));
         assert_eq!(back, Rect::new(0.0, 0.0, 768.0, 576.0));
     }
 
     #[test]
     fn grey_is_grey_in_every_format_and_stride() {
-        let plane = |w: usize, h: usize, value: u8| Plane { data: vec![value; (w + 5) * h].into(), stride: w + 5 };
+        let plane =
+            |w: usize, h: usize, value: u8| Plane { data: vec![value; (w + 5) * h].into(), stride: w + 5 };
         let planes = vec![plane(97, 55, 126), plane(49, 28, 128), plane(49, 28, 128)];
         let picture = Picture::new(97, 55, Format::I420(Matrix::Bt601), planes).unwrap();
         let (tensor, _) = Preprocessor::default().prepare(&picture, 64, 32, Fit::Stretch);

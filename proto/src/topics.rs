@@ -120,9 +120,9 @@ pub fn find(noun: &str) -> Option<&'static Topic> {
 
 /// The partition of a key that has no place of its own: FNV-1a, the same in every process and version.
 pub fn partition_of(key: &str) -> u32 {
-    let hash = key
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     u32::try_from((hash ^ (hash >> 32)) % u64::from(PARTITIONS)).expect("a remainder of 64 fits")
 }
 

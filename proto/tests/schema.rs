@@ -9,7 +9,10 @@ use cortex_proto::{
     topics::{self, Class},
 };
 use prost::Message as _;
-use prost_types::{DescriptorProto, FileDescriptorSet, field_descriptor_proto::{Label, Type}};
+use prost_types::{
+    DescriptorProto, FileDescriptorSet,
+    field_descriptor_proto::{Label, Type},
+};
 
 /// Bytes that are neither: a copy of a poisoned fact, and the links of the audit chain.
 const ALLOWED: [&str; 3] = ["Dead.fact", "Audit.previous", "Audit.hash"];

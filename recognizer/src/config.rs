@@ -29,7 +29,9 @@ impl Config {
             wrong.push("`recognizer.threshold` must be 0 to 1".to_owned());
         }
         if !(1..=16).contains(&self.shots) || self.min_width < 10.0 {
-            wrong.push("`recognizer.shots` must be 1 to 16 and `recognizer.min_width` at least 10 pixels".to_owned());
+            wrong.push(
+                "`recognizer.shots` must be 1 to 16 and `recognizer.min_width` at least 10 pixels".to_owned(),
+            );
         }
         wrong
     }

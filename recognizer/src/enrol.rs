@@ -47,7 +47,11 @@ impl Enroller {
         let name = infer.pick(&manifest, Task::Faces)?;
         let faces = manifest.model(&name).map_err(infer::Error::from)?.clone();
         let session = Session::open(library, infer, &faces)?;
-        Ok(Self { preprocessor: Preprocessor::default(), faces: (faces, session), model: Model::load(library, infer)? })
+        Ok(Self {
+            preprocessor: Preprocessor::default(),
+            faces: (faces, session),
+            model: Model::load(library, infer)?,
+        })
     }
 
     /// The faces of a still with their vectors, largest first, and the still itself.
@@ -70,7 +74,11 @@ impl Enroller {
     }
 
     /// Enrols a person; every picture is answered in plain words.
-    pub fn enrol(&mut self, request: &v1::EnrolRequest, gallery: &Gallery) -> Result<v1::EnrolResponse, Error> {
+    pub fn enrol(
+        &mut self,
+        request: &v1::EnrolRequest,
+        gallery: &Gallery,
+    ) -> Result<v1::EnrolResponse, Error> {
         let name = request.name.trim();
         if name.is_empty() || name.chars().count() > 100 {
             return Err(Error::Refused("name: 1 to 100 characters".to_owned()));
@@ -106,7 +114,8 @@ impl Enroller {
     }
 
     fn judge(&mut self, bytes: &[u8], gallery: &Gallery) -> (v1::PictureReport, Option<Embedding>) {
-        let refused = |text: String, face_width: f32| (v1::PictureReport { accepted: false, text, face_width }, None);
+        let refused =
+            |text: String, face_width: f32| (v1::PictureReport { accepted: false, text, face_width }, None);
         let faces = match self.embed(bytes) {
             Ok((_, faces)) => faces,
             Err(error) => return refused(error.to_string(), 0.0),
@@ -114,7 +123,10 @@ impl Enroller {
         let [Embedded { face, embedding }] = faces.as_slice() else {
             return match faces.len() {
                 0 => refused("no face is seen".to_owned(), 0.0),
-                count => refused(format!("{count} faces are seen: cut the picture to one"), faces[0].face.rect.width()),
+                count => refused(
+                    format!("{count} faces are seen: cut the picture to one"),
+                    faces[0].face.rect.width(),
+                ),
             };
         };
         let width = face.rect.width();
@@ -128,8 +140,14 @@ impl Enroller {
         let text = match near {
             Some(near) => {
                 let people = gallery.people();
-                let name = people.iter().find(|person| person.id == near.person).map_or("somebody", |person| &person.name);
-                format!("taken, but it looks like {name}, who is enrolled already (similarity {:.3})", near.similarity)
+                let name = people
+                    .iter()
+                    .find(|person| person.id == near.person)
+                    .map_or("somebody", |person| &person.name);
+                format!(
+                    "taken, but it looks like {name}, who is enrolled already (similarity {:.3})",
+                    near.similarity
+                )
             }
             None => format!("taken: the face is {width:.0} pixels wide"),
         };
@@ -139,9 +157,12 @@ impl Enroller {
     fn find(&mut self, picture: &Picture) -> Result<Vec<Face>, Error> {
         let (model, session) = &mut self.faces;
         let scale = SIDE / picture.width().max(picture.height()) as f32;
-        let size = (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale));
+        let size =
+            (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale));
         let (tensor, placement) = self.preprocessor.prepare(picture, size.0, size.1, Fit::Stretch);
         let thresholds = Thresholds { score: SCORE, iou: 0.3 };
-        Ok(session.run(&[(&model.input, &tensor)], |outputs| decode::centerface(outputs, thresholds, &placement))??)
+        Ok(session.run(&[(&model.input, &tensor)], |outputs| {
+            decode::centerface(outputs, thresholds, &placement)
+        })??)
     }
 }

@@ -16,7 +16,9 @@ pub enum Error {
     #[error("gallery: {0}")]
     Store(#[from] store::Error),
     /// A person cannot be opened: another key, or changed bytes.
-    #[error("gallery: person {0} cannot be opened: the key file is not the one they were enrolled with, or the row was changed")]
+    #[error(
+        "gallery: person {0} cannot be opened: the key file is not the one they were enrolled with, or the row was changed"
+    )]
     Sealed(String),
     /// The request cannot be fulfilled.
     #[error("{0}")]

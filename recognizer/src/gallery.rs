@@ -125,7 +125,8 @@ impl Gallery {
         let (nonce, body) = sealed.split_at_checked(NONCE).ok_or_else(failed)?;
         let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| failed())?;
         let payload = Payload { msg: body, aad: id.as_bytes() };
-        let clear = XChaCha20Poly1305::new(&self.key.into()).decrypt(&nonce.into(), payload).map_err(|_| failed())?;
+        let clear =
+            XChaCha20Poly1305::new(&self.key.into()).decrypt(&nonce.into(), payload).map_err(|_| failed())?;
         postcard::from_bytes(&clear).map_err(|_| failed())
     }
 }
@@ -147,7 +148,14 @@ mod tests {
     }
 
     fn person(id: &str, space: &str, vector: Vec<f32>) -> Person {
-        Person { id: id.into(), name: format!("{id}!"), space: space.into(), embeddings: vec![vector], watch: 0, enrolled_us: 1 }
+        Person {
+            id: id.into(),
+            name: format!("{id}!"),
+            space: space.into(),
+            embeddings: vec![vector],
+            watch: 0,
+            enrolled_us: 1,
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A face to a vector: alignment, session, and the mirrored pass.
 
-use cortex_models::{self as models, ARCFACE_112, DLIB_150, Decoder, Picture, Task, Tensor, chip, mirror, normalise};
+use cortex_models::{
+    self as models, ARCFACE_112, DLIB_150, Decoder, Picture, Task, Tensor, chip, mirror, normalise,
+};
 use cortex_runtime::infer::{self, Library, Session};
 
 use crate::Error;
@@ -37,7 +39,11 @@ impl Model {
 
     /// The vector of a face, from the picture and its landmarks in pixels: the sum of the face's and of its mirror
     /// image's, of length one. `None` when the landmarks make no face.
-    pub fn embed(&mut self, picture: &Picture, landmarks: &[[f32; 2]; 5]) -> Result<Option<Embedding>, Error> {
+    pub fn embed(
+        &mut self,
+        picture: &Picture,
+        landmarks: &[[f32; 2]; 5],
+    ) -> Result<Option<Embedding>, Error> {
         let (template, size) = match self.model.decoder {
             Decoder::Arcface112 => (&ARCFACE_112, 112),
             _ => (&DLIB_150, 150),
@@ -52,7 +58,8 @@ impl Model {
     }
 
     fn run(&mut self, chip: &Tensor) -> Result<Vec<f32>, Error> {
-        let first = |outputs: models::decode::Outputs<'_>| outputs.0.first().map(|(_, view)| view.data.to_vec());
+        let first =
+            |outputs: models::decode::Outputs<'_>| outputs.0.first().map(|(_, view)| view.data.to_vec());
         let vector = self.session.run(&[(&self.model.input, chip)], first)?;
         vector.ok_or_else(|| models::DecodeError::Missing("embedding".to_owned()).into())
     }

@@ -59,7 +59,9 @@ impl Recognizer {
     fn judge(&mut self, key: &Key, track: u64, ended: bool, out: &mut Collector) {
         let Some(camera) = self.cameras.get_mut(key) else { return };
         let Some((views, chip)) = camera.views.get(&track) else { return };
-        let Some(verdict) = views.judge(&self.gallery, self.model.space(), &self.config, ended) else { return };
+        let Some(verdict) = views.judge(&self.gallery, self.model.space(), &self.config, ended) else {
+            return;
+        };
         let (person, similarity, watch) = match &verdict {
             Verdict::Known(found) => (found.person.as_str(), found.similarity, found.watch),
             Verdict::Unknown(similarity) => ("", *similarity, 0),
@@ -156,7 +158,8 @@ impl Stage for Recognizer {
         let (config, model) = (&self.config, &mut self.model);
         let embed = |input: &&Input| {
             let Input::Chip(chip) = input else { return Ok(None) };
-            let points: Vec<[f32; 2]> = chip.message.landmarks.iter().map(|point| [point.x, point.y]).collect();
+            let points: Vec<[f32; 2]> =
+                chip.message.landmarks.iter().map(|point| [point.x, point.y]).collect();
             let (Some(picture), Ok(landmarks)) = (&chip.picture, <[[f32; 2]; 5]>::try_from(points)) else {
                 return Err(Poison::new("a chip without a picture or five landmarks"));
             };
@@ -168,7 +171,13 @@ impl Stage for Recognizer {
         batch.iter().map(embed).collect()
     }
 
-    fn apply(&mut self, key: &Key, input: &Input, seen: Self::Seen, out: &mut Collector) -> Result<(), Fatal> {
+    fn apply(
+        &mut self,
+        key: &Key,
+        input: &Input,
+        seen: Self::Seen,
+        out: &mut Collector,
+    ) -> Result<(), Fatal> {
         match input {
             Input::Chip(chip) => {
                 let Some(embedding) = seen else { return Ok(()) };

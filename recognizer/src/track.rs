@@ -33,7 +33,13 @@ impl Views {
     }
 
     /// What the views say together. `ended`: no more will come. `None` while it is too early to tell.
-    pub(crate) fn judge(&self, gallery: &Gallery, space: &str, config: &Config, ended: bool) -> Option<Verdict> {
+    pub(crate) fn judge(
+        &self,
+        gallery: &Gallery,
+        space: &str,
+        config: &Config,
+        ended: bool,
+    ) -> Option<Verdict> {
         let enough = self.shots as usize >= config.shots;
         if self.shots == 0 || !(enough || ended) {
             return None;

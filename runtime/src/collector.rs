@@ -42,7 +42,11 @@ impl Collector {
 
     /// The messages of one type published so far, for tests of stages.
     pub fn published<M: Message>(&self) -> Vec<Arc<M>> {
-        self.messages.iter().filter(|out| out.topic == M::TOPIC).filter_map(|out| out.body.message().ok()).collect()
+        self.messages
+            .iter()
+            .filter(|out| out.topic == M::TOPIC)
+            .filter_map(|out| out.body.message().ok())
+            .collect()
     }
 
     /// The rows stored so far, for tests of stages.

@@ -52,7 +52,12 @@ impl Context {
     }
 
     /// Publishes one message to a partition.
-    pub fn publish<M: Message>(&self, message: M, partition: u32, term: u64) -> Result<(), crate::bus::Error> {
+    pub fn publish<M: Message>(
+        &self,
+        message: M,
+        partition: u32,
+        term: u64,
+    ) -> Result<(), crate::bus::Error> {
         self.bus.publish(&[Outgoing::new(message, partition)], term)
     }
 
@@ -60,6 +65,7 @@ impl Context {
     pub fn record<M: Message + Row>(&self, message: M, partition: u32, term: u64) -> Result<(), Fatal> {
         let row = StoredRow::of(&message);
         self.store.write(&[row]).map_err(|error| Fatal::new(format!("store {}: {error}", M::TOPIC.noun)))?;
-        self.publish(message, partition, term).map_err(|error| Fatal::new(format!("publish {}: {error}", M::TOPIC.noun)))
+        self.publish(message, partition, term)
+            .map_err(|error| Fatal::new(format!("publish {}: {error}", M::TOPIC.noun)))
     }
 }

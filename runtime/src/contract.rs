@@ -95,7 +95,9 @@ fn what_was_not_committed_comes_again(open: &dyn Fn() -> Arc<dyn Bus>) {
     let bus = open();
     (0..10).for_each(|id| publish(&*bus, anomaly("again", id)));
     let mut consumer = bus.subscribe("again", "0", &[&topics::ANOMALIES]).unwrap();
-    let mine = |records: Vec<Record>| records.into_iter().filter(|record| &*record.key == "again").collect::<Vec<_>>();
+    let mine = |records: Vec<Record>| {
+        records.into_iter().filter(|record| &*record.key == "again").collect::<Vec<_>>()
+    };
     let mut records = Vec::new();
     while records.len() < 10 {
         records.extend(mine(take(&mut *consumer, 1)));
@@ -200,7 +202,12 @@ fn tables_are_read_from_the_start(open: &dyn Fn() -> Arc<dyn Bus>) {
 
 fn newest_demand_is_read_from_the_start(bus: &dyn Bus) {
     for time_us in 1..=3 {
-        let demand = |asker: &str| v1::Demand { camera: "c".into(), asker: asker.into(), time_us, ..Default::default() };
+        let demand = |asker: &str| v1::Demand {
+            camera: "c".into(),
+            asker: asker.into(),
+            time_us,
+            ..Default::default()
+        };
         publish(bus, demand("x"));
         publish(bus, demand("y"));
     }
@@ -230,7 +237,9 @@ fn rows_are_ordered_and_overwritten(store: &dyn Store) {
     let rows: Vec<StoredRow> = [3, 1, 2].iter().map(|n| row(&table::STILLS, "ordered", *n, &[*n])).collect();
     store.write(&rows).unwrap();
     store.write(&rows[..1]).unwrap();
-    store.write(&[row(&table::STILLS, "ordered", 1, b"new"), row(&table::STILLS, "elsewhere", 9, b"")]).unwrap();
+    store
+        .write(&[row(&table::STILLS, "ordered", 1, b"new"), row(&table::STILLS, "elsewhere", 9, b"")])
+        .unwrap();
     let all = Scan::all(&table::STILLS, "ordered");
     assert_eq!(bodies(store, &all), [b"new".to_vec(), vec![2], vec![3]]);
     assert_eq!(bodies(store, &Scan::latest(&table::STILLS, "ordered", 1)), [vec![3]]);
@@ -251,7 +260,11 @@ fn a_place_is_inserted_once(store: &dyn Store) {
 fn compare_and_set_has_one_winner(store: &Arc<dyn Store>) {
     let terms = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| (0..10).map(|_| store::next_term(&**store, "contract").unwrap()).collect::<Vec<_>>()))
+            .map(|_| {
+                scope.spawn(|| {
+                    (0..10).map(|_| store::next_term(&**store, "contract").unwrap()).collect::<Vec<_>>()
+                })
+            })
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });

@@ -1,26 +1,26 @@
 //! What every stage runs on, in reading order: what a stage is, what it says, what carries and keeps that, what
 //! drives it, and what surrounds a process.
 
-pub mod stage;
-pub mod collector;
-pub mod captured;
-pub mod tables;
-pub mod bus;
-pub mod store;
-pub mod context;
-pub mod lifecycle;
-pub mod still;
-pub mod config;
 pub mod access;
 pub mod audit;
-pub mod keys;
-pub mod infer;
-pub mod telemetry;
-pub mod health;
-pub mod runner;
-mod database;
+pub mod bus;
+pub mod captured;
+pub mod collector;
+pub mod config;
+pub mod context;
 #[cfg(feature = "testkit")]
 pub mod contract;
+mod database;
+pub mod health;
+pub mod infer;
+pub mod keys;
+pub mod lifecycle;
+pub mod runner;
+pub mod stage;
+pub mod still;
+pub mod store;
+pub mod tables;
+pub mod telemetry;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 

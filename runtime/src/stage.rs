@@ -86,7 +86,13 @@ pub trait Stage: Send + 'static {
     fn infer(&mut self, batch: &[&Self::In]) -> Vec<Result<Self::Seen, Poison>>;
 
     /// Takes one input into its key's state. Called in order of the key, once for each input.
-    fn apply(&mut self, key: &Key, input: &Self::In, seen: Self::Seen, out: &mut Collector) -> Result<(), Fatal>;
+    fn apply(
+        &mut self,
+        key: &Key,
+        input: &Self::In,
+        seen: Self::Seen,
+        out: &mut Collector,
+    ) -> Result<(), Fatal>;
 
     /// Time passes without pictures too.
     fn tick(&mut self, key: &Key, now: StreamTime, out: &mut Collector);

@@ -54,7 +54,8 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, Error> {
     if bytes.len() > limits.bytes {
         return Err(Error::TooManyBytes { got: bytes.len(), most: limits.bytes });
     }
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(image::ImageError::IoError)?;
+    let reader =
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(image::ImageError::IoError)?;
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     let side = Picture::MAX_SIDE as u32;
@@ -66,7 +67,8 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, Error> {
     image.apply_orientation(orientation);
     let rgb = image.into_rgb8();
     let (width, height) = (rgb.width() as usize, rgb.height() as usize);
-    Ok(Picture::rgb(width, height, rgb.into_raw()).expect("the decoder gives whole rows within the side limit"))
+    Ok(Picture::rgb(width, height, rgb.into_raw())
+        .expect("the decoder gives whole rows within the side limit"))
 }
 
 /// Encodes a picture as a baseline JPEG with 4:2:0 chroma. `quality` is 1..=100.
@@ -133,7 +135,13 @@ const fn stretch(low: i32, range: i32) -> [u8; 256] {
     let mut value = 0;
     while value < 256 {
         let scaled = ((value as i32 - low) * 255 + range / 2) / range;
-        table[value] = if scaled < 0 { 0 } else if scaled > 255 { 255 } else { scaled as u8 };
+        table[value] = if scaled < 0 {
+            0
+        } else if scaled > 255 {
+            255
+        } else {
+            scaled as u8
+        };
         value += 1;
     }
     table

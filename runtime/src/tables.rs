@@ -51,7 +51,8 @@ impl Tables {
         self.rules.values().filter(move |rule| {
             rule.camera == camera
                 || (rule.camera.is_empty()
-                    && (rule.zone.is_empty() || self.zones.contains_key(&(camera.to_owned(), rule.zone.clone()))))
+                    && (rule.zone.is_empty()
+                        || self.zones.contains_key(&(camera.to_owned(), rule.zone.clone()))))
         })
     }
 
@@ -70,7 +71,11 @@ impl Tables {
             Some(Entry::Zone(zone)) => {
                 let key = (zone.camera.clone(), zone.id.clone());
                 self.rules_version = self.rules_version.max(zone.version);
-                if zone.deleted { self.zones.remove(&key) } else { self.zones.insert(key, zone.clone()) };
+                if zone.deleted {
+                    self.zones.remove(&key)
+                } else {
+                    self.zones.insert(key, zone.clone())
+                };
             }
             Some(Entry::Rule(rule)) => {
                 self.rules_version = self.rules_version.max(rule.version);
@@ -105,7 +110,8 @@ pub fn follow(context: &Context) -> Result<(), Fatal> {
     let shared = context.clone();
     context.lifecycle.thread("tables", move || {
         while !shared.stop().is_cancelled() {
-            let records = tail.next(Take { count: READ, wait: Duration::from_millis(200) }).map_err(failed)?;
+            let records =
+                tail.next(Take { count: READ, wait: Duration::from_millis(200) }).map_err(failed)?;
             if !records.is_empty() {
                 records.iter().for_each(|record| tables.take(record));
                 shared.tables.store(Arc::new(tables.clone()));

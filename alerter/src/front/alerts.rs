@@ -23,8 +23,12 @@ const COMMENT: usize = 2_000;
 impl AlertService for Front {
     type SubscribeStream = Answers<v1::SubscribeResponse>;
 
-    async fn subscribe(&self, request: Request<v1::SubscribeRequest>) -> Result<Response<Self::SubscribeStream>, Status> {
-        let subscription = Subscription::open(&self.hub, self.context.store.clone(), request.into_inner()).await?;
+    async fn subscribe(
+        &self,
+        request: Request<v1::SubscribeRequest>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let subscription =
+            Subscription::open(&self.hub, self.context.store.clone(), request.into_inner()).await?;
         let stop = self.context.stop();
         let answers = stream::unfold((subscription, stop), |(mut subscription, stop)| async move {
             let next = tokio::select! {
@@ -36,7 +40,10 @@ impl AlertService for Front {
         Ok(Response::new(Box::pin(answers)))
     }
 
-    async fn list(&self, request: Request<v1::ListAlertsRequest>) -> Result<Response<v1::ListAlertsResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<v1::ListAlertsRequest>,
+    ) -> Result<Response<v1::ListAlertsResponse>, Status> {
         let request = request.into_inner();
         let filter = request.filter.unwrap_or_default();
         let limit = if request.limit == 0 { 100 } else { request.limit.min(500) } as usize;
@@ -50,7 +57,9 @@ impl AlertService for Front {
                 let rows = store.scan(&Scan::latest(&table::ALERTS, &place, limit * 10))?;
                 let mut latest = HashSet::new();
                 let alerts = rows.iter().filter_map(|row| v1::Alert::decode(row.body.as_slice()).ok());
-                found.extend(alerts.filter(|alert| latest.insert(alert.id.clone()) && alert.first_us < before && passes(&filter, alert)));
+                found.extend(alerts.filter(|alert| {
+                    latest.insert(alert.id.clone()) && alert.first_us < before && passes(&filter, alert)
+                }));
             }
             found.sort_by_key(|alert: &v1::Alert| std::cmp::Reverse(alert.first_us));
             found.truncate(limit);
@@ -59,7 +68,10 @@ impl AlertService for Front {
         Ok(Response::new(v1::ListAlertsResponse { alerts: alerts.await? }))
     }
 
-    async fn acknowledge(&self, request: Request<v1::AcknowledgeRequest>) -> Result<Response<v1::AcknowledgeResponse>, Status> {
+    async fn acknowledge(
+        &self,
+        request: Request<v1::AcknowledgeRequest>,
+    ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
         let subject = subject(&request)?;
         let request = request.into_inner();
         if request.comment.chars().count() > COMMENT {
@@ -88,7 +100,9 @@ impl AlertService for Front {
         let revision = async {
             loop {
                 match live.recv().await {
-                    Ok(alert) if alert.id == request.alert && alert.change == "acknowledged" => return Some(v1::Alert::clone(&alert)),
+                    Ok(alert) if alert.id == request.alert && alert.change == "acknowledged" => {
+                        return Some(v1::Alert::clone(&alert));
+                    }
                     Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
                     Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
                 }
@@ -96,7 +110,9 @@ impl AlertService for Front {
         };
         match tokio::time::timeout(ANSWER, revision).await {
             Ok(Some(alert)) => Ok(Response::new(v1::AcknowledgeResponse { alert: Some(alert) })),
-            _ => Err(Status::failed_precondition("the alert is over and was put away, or there is none of this id at this site")),
+            _ => Err(Status::failed_precondition(
+                "the alert is over and was put away, or there is none of this id at this site",
+            )),
         }
     }
 }

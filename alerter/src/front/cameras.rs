@@ -6,18 +6,28 @@ use super::{Answers, Front};
 
 #[tonic::async_trait]
 impl CameraService for Front {
-    async fn list(&self, _request: Request<v1::ListCamerasRequest>) -> Result<Response<v1::ListCamerasResponse>, Status> {
+    async fn list(
+        &self,
+        _request: Request<v1::ListCamerasRequest>,
+    ) -> Result<Response<v1::ListCamerasResponse>, Status> {
         Ok(Response::new(v1::ListCamerasResponse { cameras: self.cameras(&[]) }))
     }
 
-    async fn upsert(&self, request: Request<v1::UpsertCameraRequest>) -> Result<Response<v1::UpsertCameraResponse>, Status> {
-        let camera = request.into_inner().camera.ok_or_else(|| Status::invalid_argument("camera: is missing"))?;
+    async fn upsert(
+        &self,
+        request: Request<v1::UpsertCameraRequest>,
+    ) -> Result<Response<v1::UpsertCameraResponse>, Status> {
+        let camera =
+            request.into_inner().camera.ok_or_else(|| Status::invalid_argument("camera: is missing"))?;
         let control = self.control.clone();
         let camera = write(move || control.upsert_camera(camera)).await?;
         Ok(Response::new(v1::UpsertCameraResponse { camera: Some(camera) }))
     }
 
-    async fn delete(&self, request: Request<v1::DeleteCameraRequest>) -> Result<Response<v1::DeleteCameraResponse>, Status> {
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteCameraRequest>,
+    ) -> Result<Response<v1::DeleteCameraResponse>, Status> {
         let (control, id) = (self.control.clone(), request.into_inner().id);
         write(move || control.delete_camera(&id)).await?;
         Ok(Response::new(v1::DeleteCameraResponse {}))
@@ -29,24 +39,28 @@ impl CameraService for Front {
 
     type WatchStatusStream = Answers<v1::CameraStatus>;
 
-    async fn watch_status(&self, request: Request<v1::WatchStatusRequest>) -> Result<Response<Self::WatchStatusStream>, Status> {
+    async fn watch_status(
+        &self,
+        request: Request<v1::WatchStatusRequest>,
+    ) -> Result<Response<Self::WatchStatusStream>, Status> {
         let cameras = request.into_inner().cameras;
         let state = (self.clone(), self.hub.changes(), cameras, Vec::<v1::CameraStatus>::new(), true);
-        let answers = stream::unfold(state, |(front, mut changes, cameras, mut waiting, mut first)| async move {
-            loop {
-                if let Some(next) = waiting.pop() {
-                    return Some((Ok(next), (front, changes, cameras, waiting, first)));
-                }
-                let stop = front.context.stop();
-                if !std::mem::take(&mut first) {
-                    tokio::select! {
-                        changed = changes.changed() => changed.ok()?,
-                        () = stop.cancelled() => return None,
+        let answers =
+            stream::unfold(state, |(front, mut changes, cameras, mut waiting, mut first)| async move {
+                loop {
+                    if let Some(next) = waiting.pop() {
+                        return Some((Ok(next), (front, changes, cameras, waiting, first)));
                     }
+                    let stop = front.context.stop();
+                    if !std::mem::take(&mut first) {
+                        tokio::select! {
+                            changed = changes.changed() => changed.ok()?,
+                            () = stop.cancelled() => return None,
+                        }
+                    }
+                    waiting = front.cameras(&cameras);
                 }
-                waiting = front.cameras(&cameras);
-            }
-        });
+            });
         Ok(Response::new(Box::pin(answers)))
     }
 }
@@ -55,8 +69,11 @@ impl Front {
     /// These cameras, or all, with what the stages say of them.
     pub(super) fn cameras(&self, only: &[String]) -> Vec<v1::CameraStatus> {
         let tables = self.control.tables();
-        let wanted = tables.cameras.into_values().filter(|camera| only.is_empty() || only.contains(&camera.id));
-        wanted.map(|camera| v1::CameraStatus { stages: self.hub.statuses(&camera.id), camera: Some(camera) }).collect()
+        let wanted =
+            tables.cameras.into_values().filter(|camera| only.is_empty() || only.contains(&camera.id));
+        wanted
+            .map(|camera| v1::CameraStatus { stages: self.hub.statuses(&camera.id), camera: Some(camera) })
+            .collect()
     }
 }
 

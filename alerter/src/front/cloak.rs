@@ -5,7 +5,10 @@ use super::Front;
 
 #[tonic::async_trait]
 impl CloakService for Front {
-    async fn redact(&self, request: Request<v1::RedactRequest>) -> Result<Response<v1::RedactResponse>, Status> {
+    async fn redact(
+        &self,
+        request: Request<v1::RedactRequest>,
+    ) -> Result<Response<v1::RedactResponse>, Status> {
         (self.hands.redact)(request.into_inner()).await.map(Response::new)
     }
 }

@@ -25,7 +25,11 @@ impl DebugService for Front {
         let request = request.into_inner();
         let topic = topics::find(&request.topic).ok_or_else(|| {
             let known: Vec<&str> = topics::ALL.iter().map(|topic| topic.noun).collect();
-            Status::invalid_argument(format!("topic: `{}` is not known; there are {}", request.topic, known.join(", ")))
+            Status::invalid_argument(format!(
+                "topic: `{}` is not known; there are {}",
+                request.topic,
+                known.join(", ")
+            ))
         })?;
         let opened = self.context.bus.tail(&[topic], From::End);
         let mut tail = opened.map_err(|error| Status::unavailable(format!("tap {}: {error}", topic.noun)))?;
@@ -33,8 +37,12 @@ impl DebugService for Front {
         let stop = self.context.stop();
         self.context.lifecycle.thread(&format!("tap-{}", topic.noun), move || {
             while !stop.is_cancelled() && !sender.is_closed() {
-                let records = tail.next(Take { count: 16, wait: Duration::from_millis(200) }).unwrap_or_default();
-                for record in records.iter().filter(|record| request.camera.is_empty() || about(record, &request.camera)) {
+                let records =
+                    tail.next(Take { count: 16, wait: Duration::from_millis(200) }).unwrap_or_default();
+                for record in records
+                    .iter()
+                    .filter(|record| request.camera.is_empty() || about(record, &request.camera))
+                {
                     let answer = json(record).map(|json| v1::TapResponse { json });
                     if sender.blocking_send(answer).is_err() {
                         return Ok(());
@@ -49,21 +57,28 @@ impl DebugService for Front {
 
 /// Whether a message is about a camera: its key, or what its JSON says.
 fn about(record: &Record, camera: &str) -> bool {
-    &*record.key == camera || json(record).is_ok_and(|json| json.contains(&format!("\"camera\":\"{camera}\"")))
+    &*record.key == camera
+        || json(record).is_ok_and(|json| json.contains(&format!("\"camera\":\"{camera}\"")))
 }
 
 /// A message as JSON, without any picture or copy of a message.
 fn json(record: &Record) -> Result<String, Status> {
-    fn of<M: Message + serde::Serialize + Clone>(record: &Record, clear: impl Fn(&mut M)) -> Result<String, Status> {
+    fn of<M: Message + serde::Serialize + Clone>(
+        record: &Record,
+        clear: impl Fn(&mut M),
+    ) -> Result<String, Status> {
         let message = record.message::<M>().map_err(|error| Status::internal(format!("decode: {error}")))?;
         let mut message = M::clone(&message);
         clear(&mut message);
         serde_json::to_string(&message).map_err(|error| Status::internal(format!("write json: {error}")))
     }
-    let with_picture = |message: serde_json::Result<String>| message.map_err(|error| Status::internal(error.to_string()));
+    let with_picture =
+        |message: serde_json::Result<String>| message.map_err(|error| Status::internal(error.to_string()));
     let decode = |error: prost::DecodeError| Status::internal(format!("decode: {error}"));
     match record.topic.noun {
-        "frames" => with_picture(serde_json::to_string(&record.message::<Captured>().map_err(decode)?.message)),
+        "frames" => {
+            with_picture(serde_json::to_string(&record.message::<Captured>().map_err(decode)?.message))
+        }
         "chips" => with_picture(serde_json::to_string(&record.message::<CutChip>().map_err(decode)?.message)),
         "detections" => of::<v1::Detections>(record, |_| {}),
         "demand" => of::<v1::Demand>(record, |_| {}),

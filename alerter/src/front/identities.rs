@@ -11,11 +11,17 @@ impl IdentityService for Front {
         Ok(Response::new(enrolled))
     }
 
-    async fn list(&self, request: Request<v1::ListIdentitiesRequest>) -> Result<Response<v1::ListIdentitiesResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<v1::ListIdentitiesRequest>,
+    ) -> Result<Response<v1::ListIdentitiesResponse>, Status> {
         (self.hands.people)(request.into_inner()).await.map(Response::new)
     }
 
-    async fn delete(&self, request: Request<v1::DeleteIdentityRequest>) -> Result<Response<v1::DeleteIdentityResponse>, Status> {
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteIdentityRequest>,
+    ) -> Result<Response<v1::DeleteIdentityResponse>, Status> {
         let request = request.into_inner();
         let person = request.person.clone();
         let forgotten = (self.hands.forget)(request).await?;

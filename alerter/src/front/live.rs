@@ -58,12 +58,15 @@ impl LiveService for Front {
     }
 
     async fn still(&self, request: Request<v1::StillRequest>) -> Result<Response<v1::Still>, Status> {
-        let frame = request.into_inner().frame.ok_or_else(|| Status::invalid_argument("frame: is missing"))?;
+        let frame =
+            request.into_inner().frame.ok_or_else(|| Status::invalid_argument("frame: is missing"))?;
         let store = self.context.store.clone();
         let found = blocking(move || {
             // The row's partition is the hour of stream time, which the id does not tell: the latest hours are tried.
             let now = wall_clock();
-            let mut hours: Vec<String> = (0..24 * 31).map(|hour| rows::camera_hour(&frame.camera, now - hour * 3_600_000_000)).collect();
+            let mut hours: Vec<String> = (0..24 * 31)
+                .map(|hour| rows::camera_hour(&frame.camera, now - hour * 3_600_000_000))
+                .collect();
             hours.push(rows::camera_hour(&frame.camera, 946_684_800_000_000));
             for hour in hours {
                 if let Some(body) = store.get(&table::STILLS, &hour, &rows::frame_place(&frame))? {
@@ -72,7 +75,10 @@ impl LiveService for Front {
             }
             Ok(None)
         });
-        found.await?.map(Response::new).ok_or_else(|| Status::not_found("no picture of this frame was kept, or it has expired"))
+        found
+            .await?
+            .map(Response::new)
+            .ok_or_else(|| Status::not_found("no picture of this frame was kept, or it has expired"))
     }
 }
 

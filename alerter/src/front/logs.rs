@@ -25,7 +25,8 @@ impl LogService for Front {
         let live = self.hub.log();
         let mut earlier = self.entries(request.kind, (request.backlog as usize).min(MOST), i64::MAX).await?;
         earlier.reverse();
-        let heads: HashMap<u32, u64> = earlier.iter().map(|entry| (entry.partition, entry.sequence)).collect();
+        let heads: HashMap<u32, u64> =
+            earlier.iter().map(|entry| (entry.partition, entry.sequence)).collect();
         let state = (self.clone(), live, heads, request.kind);
         let after = stream::unfold(state, |(front, mut live, heads, kind)| async move {
             let stop = front.context.stop();
@@ -55,7 +56,10 @@ impl LogService for Front {
         Ok(Response::new(Box::pin(stream::iter(named).chain(after))))
     }
 
-    async fn list(&self, request: Request<v1::ListLogRequest>) -> Result<Response<v1::ListLogResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<v1::ListLogRequest>,
+    ) -> Result<Response<v1::ListLogResponse>, Status> {
         let request = request.into_inner();
         let limit = if request.limit == 0 { 100 } else { (request.limit as usize).min(MOST) };
         let before = if request.before_us == 0 { i64::MAX } else { request.before_us };
@@ -76,7 +80,8 @@ impl Front {
             for partition in 0..topics::PARTITIONS {
                 let rows = store.scan(&Scan::latest(&table::LOG, &partition.to_string(), MOST * 2))?;
                 let entries = rows.iter().filter_map(|row| v1::LogEntry::decode(row.body.as_slice()).ok());
-                let wanted = |entry: &v1::LogEntry| (kind == 0 || entry.kind == kind) && entry.time_us < before_us;
+                let wanted =
+                    |entry: &v1::LogEntry| (kind == 0 || entry.kind == kind) && entry.time_us < before_us;
                 found.extend(entries.filter(wanted).take(limit));
             }
             found.sort_by_key(|entry: &v1::LogEntry| std::cmp::Reverse(entry.time_us));

@@ -21,10 +21,7 @@ use cortex_runtime::{Context, access::Subject};
 use futures::Stream;
 use tonic::{Request, Status, service::Routes};
 
-use crate::{
-    Control, Hub,
-    control::Refused,
-};
+use crate::{Control, Hub, control::Refused};
 
 /// A call to another stage.
 pub type Call<Q, R> = Arc<dyn Fn(Q) -> Pin<Box<dyn Future<Output = Result<R, Status>> + Send>> + Send + Sync>;
@@ -80,7 +77,11 @@ impl Front {
             .add_service(LogServiceServer::new(self.clone()))
             .add_service(LiveServiceServer::new(self.clone()))
             .add_service(RuleServiceServer::new(self.clone()))
-            .add_service(CloakServiceServer::new(self.clone()).max_decoding_message_size(MOST_BYTES).max_encoding_message_size(MOST_BYTES))
+            .add_service(
+                CloakServiceServer::new(self.clone())
+                    .max_decoding_message_size(MOST_BYTES)
+                    .max_encoding_message_size(MOST_BYTES),
+            )
             .add_service(DebugServiceServer::new(self.clone()));
         routes = routes.add_service(health).add_service(reflection);
         routes

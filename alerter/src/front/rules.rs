@@ -1,19 +1,23 @@
-use cortex_proto::v1::{
-    self, delete_rule_request, rule_service_server::RuleService, upsert_rule_request,
-};
+use cortex_proto::v1::{self, delete_rule_request, rule_service_server::RuleService, upsert_rule_request};
 use tonic::{Request, Response, Status};
 
 use super::{Front, cameras::write};
 
 #[tonic::async_trait]
 impl RuleService for Front {
-    async fn list(&self, _request: Request<v1::ListRulesRequest>) -> Result<Response<v1::ListRulesResponse>, Status> {
+    async fn list(
+        &self,
+        _request: Request<v1::ListRulesRequest>,
+    ) -> Result<Response<v1::ListRulesResponse>, Status> {
         let tables = self.control.tables();
         let (zones, rules) = (tables.zones.into_values().collect(), tables.rules.into_values().collect());
         Ok(Response::new(v1::ListRulesResponse { zones, rules }))
     }
 
-    async fn upsert(&self, request: Request<v1::UpsertRuleRequest>) -> Result<Response<v1::UpsertRuleResponse>, Status> {
+    async fn upsert(
+        &self,
+        request: Request<v1::UpsertRuleRequest>,
+    ) -> Result<Response<v1::UpsertRuleResponse>, Status> {
         let control = self.control.clone();
         let version = match request.into_inner().entry {
             Some(upsert_rule_request::Entry::Zone(zone)) => write(move || control.upsert_zone(zone)).await?,
@@ -23,7 +27,10 @@ impl RuleService for Front {
         Ok(Response::new(v1::UpsertRuleResponse { version }))
     }
 
-    async fn delete(&self, request: Request<v1::DeleteRuleRequest>) -> Result<Response<v1::DeleteRuleResponse>, Status> {
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteRuleRequest>,
+    ) -> Result<Response<v1::DeleteRuleResponse>, Status> {
         let control = self.control.clone();
         match request.into_inner().entry {
             Some(delete_rule_request::Entry::Zone(id)) => write(move || control.delete_zone(&id)).await?,

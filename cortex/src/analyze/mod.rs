@@ -38,12 +38,17 @@ pub(crate) fn run(mut config: Config, options: &cli::Analyze) -> anyhow::Result<
     for video in &options.videos {
         let stem = video.file_stem().and_then(|stem| stem.to_str()).context("a video's name must be text")?;
         if let Some(other) = stems.insert(stem.to_owned(), video) {
-            bail!("{} and {} have the same name: results could not be told apart", other.display(), video.display());
+            bail!(
+                "{} and {} have the same name: results could not be told apart",
+                other.display(),
+                video.display()
+            );
         }
     }
     for (camera, video) in options.videos.iter().map(|video| (stem(video), video)) {
         let path = video.canonicalize().with_context(|| format!("open {}", video.display()))?;
-        one(&config, &camera, &path, options, &mut records).with_context(|| format!("analyse {}", video.display()))?;
+        one(&config, &camera, &path, options, &mut records)
+            .with_context(|| format!("analyse {}", video.display()))?;
     }
     records.finish()
 }
@@ -53,7 +58,13 @@ fn stem(video: &Path) -> String {
     stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect()
 }
 
-fn one(config: &Config, camera: &str, path: &Path, options: &cli::Analyze, records: &mut Records) -> anyhow::Result<()> {
+fn one(
+    config: &Config,
+    camera: &str,
+    path: &Path,
+    options: &cli::Analyze,
+    records: &mut Records,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let bus = Embedded::open(None, Full::Block)?;
     let store = Sqlite::open(None, config.store.retention())?;
@@ -66,7 +77,8 @@ fn one(config: &Config, camera: &str, path: &Path, options: &cli::Analyze, recor
     let read = [&topics::DETECTIONS, &topics::ANOMALIES, &topics::IDENTITIES];
     let mut tail = context.bus.tail(&read, From::End)?;
     let gallery = app::gallery(config, &context.store)?;
-    let audit = Auditor::open(Arc::clone(&context.store), Arc::clone(&context.bus), "analyze", Arc::new(wall_clock))?;
+    let audit =
+        Auditor::open(Arc::clone(&context.store), Arc::clone(&context.bus), "analyze", Arc::new(wall_clock))?;
     app::stages(&context, config, gallery.as_ref(), &audit)?;
     let ingest = cortex_ingest::Ingest::new(config.ingest.clone(), app::credentials(config)?);
     let (source, ended) = (context.clone(), std::sync::mpsc::sync_channel::<()>(1));

@@ -22,7 +22,8 @@ pub(super) fn new(config: &Config, gallery: Option<Gallery>) -> Hands {
     let (probing, redacting, enrolling) = (config.clone(), config.clone(), config.clone());
     let redactor = Lazy::new(move || {
         let library = Library::load(&redacting.infer).map_err(|error| error.to_string())?;
-        Redactor::load(&library, &redacting.infer, redacting.cloaker.clone()).map_err(|error| error.to_string())
+        Redactor::load(&library, &redacting.infer, redacting.cloaker.clone())
+            .map_err(|error| error.to_string())
     });
     let enroller = Lazy::new(move || {
         let library = Library::load(&enrolling.infer).map_err(|error| error.to_string())?;
@@ -38,7 +39,8 @@ pub(super) fn new(config: &Config, gallery: Option<Gallery>) -> Hands {
         redact: call(move |request: v1::RedactRequest| {
             redactor.with(|redactor| {
                 let done = redactor.redact(&request.picture);
-                let (picture, redacted) = done.map_err(|error| Status::invalid_argument(error.to_string()))?;
+                let (picture, redacted) =
+                    done.map_err(|error| Status::invalid_argument(error.to_string()))?;
                 Ok(v1::RedactResponse { picture, redacted: redacted as u32 })
             })
         }),
@@ -67,7 +69,11 @@ pub(super) fn new(config: &Config, gallery: Option<Gallery>) -> Hands {
 }
 
 fn on(gallery: Option<&Gallery>) -> Result<&Gallery, Status> {
-    gallery.ok_or_else(|| Status::failed_precondition("recognition is off: set `recognizer.enabled` in a profile that allows it"))
+    gallery.ok_or_else(|| {
+        Status::failed_precondition(
+            "recognition is off: set `recognizer.enabled` in a profile that allows it",
+        )
+    })
 }
 
 fn refused(error: &Error) -> Status {

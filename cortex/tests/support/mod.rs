@@ -100,17 +100,20 @@ impl Cortex {
     /// A connection with the token of the local command line.
     pub async fn connect(&self) -> Connection {
         let token = fs::read_to_string(self.data.join("cli.token")).unwrap();
-        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap();
+        let channel =
+            Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap();
         InterceptedService::new(channel, Bearer(format!("Bearer {}", token.trim()).parse().unwrap()))
     }
 
     /// Alerts after a cursor, `count` of them.
     pub async fn alerts(&self, after: Option<v1::Cursor>, count: usize) -> Vec<v1::Alert> {
         let mut client = AlertServiceClient::new(self.connect().await);
-        let mut events = client.subscribe(v1::SubscribeRequest { filter: None, after }).await.unwrap().into_inner();
+        let mut events =
+            client.subscribe(v1::SubscribeRequest { filter: None, after }).await.unwrap().into_inner();
         let mut alerts = Vec::new();
         while alerts.len() < count {
-            let event = tokio::time::timeout(LIMIT, events.message()).await.expect("alerts come").unwrap().unwrap();
+            let event =
+                tokio::time::timeout(LIMIT, events.message()).await.expect("alerts come").unwrap().unwrap();
             if let Some(v1::subscribe_response::Event::Alert(alert)) = event.event {
                 alerts.push(alert);
             }

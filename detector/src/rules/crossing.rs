@@ -25,14 +25,17 @@ pub(super) fn make(rule: &v1::Rule, zone: Option<&v1::Zone>) -> Result<Box<dyn R
         Some(zone) if zone.shape() == v1::Shape::Line && zone.points.len() >= 2 => {
             Ok(Box::new(Crossing { line: rule.zone.clone(), points: points(zone), wanted }))
         }
-        Some(zone) => Err(format!("zone: `{}` must be a line of two points at least for `crossing`", zone.id)),
+        Some(zone) => {
+            Err(format!("zone: `{}` must be a line of two points at least for `crossing`", zone.id))
+        }
         None => Err("zone: `crossing` needs a line".to_owned()),
     }
 }
 
 impl Rule for Crossing {
     fn track(&self, sight: &Sight<'_>, memory: &mut Memory) -> Option<Finding> {
-        let near = self.points.windows(2).any(|pair| geometry::distance(pair[0], pair[1], sight.foot) < CLEAR);
+        let near =
+            self.points.windows(2).any(|pair| geometry::distance(pair[0], pair[1], sight.foot) < CLEAR);
         let from = memory.foot.map(|[x, y]| Point { x, y });
         if near && from.is_some() {
             return None;
@@ -46,6 +49,10 @@ impl Rule for Crossing {
         }
         memory.began = sight.frame;
         let direction = if crossed { "right" } else { "left" };
-        Some(Finding { why: format!("crossed line {} to the {direction}", self.line), measures: Vec::new(), direction })
+        Some(Finding {
+            why: format!("crossed line {} to the {direction}", self.line),
+            measures: Vec::new(),
+            direction,
+        })
     }
 }

@@ -3,7 +3,9 @@
 
 use cortex_proto::v1;
 
-use super::{Finding, Memory, Rule, Scene, geometry, geometry::Point, measure, number, only, polygon, seconds};
+use super::{
+    Finding, Memory, Rule, Scene, geometry, geometry::Point, measure, number, only, polygon, seconds,
+};
 
 struct Crowd {
     place: String,
@@ -26,7 +28,8 @@ pub(super) fn make(rule: &v1::Rule, zone: Option<&v1::Zone>) -> Result<Box<dyn R
 
 impl Rule for Crowd {
     fn scene(&self, scene: &Scene<'_>, memory: &mut Memory) -> Option<Finding> {
-        let inside = |foot: Point| self.polygon.as_ref().is_none_or(|polygon| geometry::inside(polygon, foot));
+        let inside =
+            |foot: Point| self.polygon.as_ref().is_none_or(|polygon| geometry::inside(polygon, foot));
         let count = scene.sights.iter().filter(|sight| inside(sight.foot)).count();
         if count < self.count {
             if memory.since_us != 0 && seconds(memory.held_us, scene.time_us) > self.gap_s {
@@ -45,7 +48,10 @@ impl Rule for Crowd {
         memory.told = true;
         Some(Finding {
             why: format!("{count} are in {} for {held:.1} s, {} make a crowd", self.place, self.count),
-            measures: vec![measure("count", count as f64, self.count as f64), measure("held_s", held, self.seconds)],
+            measures: vec![
+                measure("count", count as f64, self.count as f64),
+                measure("held_s", held, self.seconds),
+            ],
             direction: "",
         })
     }

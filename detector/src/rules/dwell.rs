@@ -2,7 +2,9 @@
 
 use cortex_proto::v1;
 
-use super::{Finding, Memory, Rule, Sight, geometry, geometry::Point, measure, number, only, polygon, seconds};
+use super::{
+    Finding, Memory, Rule, Sight, geometry, geometry::Point, measure, number, only, polygon, seconds,
+};
 
 struct Dwell {
     zone: String,
@@ -43,7 +45,10 @@ impl Rule for Dwell {
         }
         memory.told = true;
         Some(Finding {
-            why: format!("stayed in zone {} for {stayed:.1} s, {:.1} s are allowed", self.zone, self.allowed_s),
+            why: format!(
+                "stayed in zone {} for {stayed:.1} s, {:.1} s are allowed",
+                self.zone, self.allowed_s
+            ),
             measures: vec![measure("dwell_s", stayed, self.allowed_s)],
             direction: "",
         })

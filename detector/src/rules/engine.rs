@@ -59,7 +59,8 @@ impl Engine {
         self.rules.clear();
         for rule in tables.rules_of(camera) {
             let zone = tables.zones.get(&(camera.to_owned(), rule.zone.clone()));
-            let made = Schedule::parse(&rule.schedule, &rule.time_zone).and_then(|schedule| Ok((schedule, make(rule, zone)?)));
+            let made = Schedule::parse(&rule.schedule, &rule.time_zone)
+                .and_then(|schedule| Ok((schedule, make(rule, zone)?)));
             match made {
                 Ok((schedule, look)) => {
                     let version = (rule.version, zone.map_or(0, |zone| zone.version));
@@ -90,7 +91,10 @@ impl Engine {
 
     /// Whether a timer runs that needs to hear of time.
     pub fn waits(&self) -> bool {
-        self.state.rules.values().any(|rule| rule.memories.values().any(|memory| memory.since_us != 0 && !memory.told))
+        self.state
+            .rules
+            .values()
+            .any(|rule| rule.memories.values().any(|memory| memory.since_us != 0 && !memory.told))
     }
 
     /// Looks at one message. Everything it needs is in it.
@@ -123,7 +127,15 @@ impl Engine {
                 if let Some(finding) = armed.look.track(sight, memory)
                     && armed.may_tell(memory, seen.time_us)
                 {
-                    anomalies.push(tell(armed, seen, &self.site, finding, memory.began, Some(sight.object), &self.state.paths));
+                    anomalies.push(tell(
+                        armed,
+                        seen,
+                        &self.site,
+                        finding,
+                        memory.began,
+                        Some(sight.object),
+                        &self.state.paths,
+                    ));
                 }
             }
             let scene = Scene { sights: &sights, time_us: seen.time_us, frame: number };
@@ -167,7 +179,8 @@ impl Armed {
     }
 
     fn may_tell(&self, memory: &mut Memory, time_us: i64) -> bool {
-        let cool = memory.fired_us == 0 || seconds(memory.fired_us, time_us) >= f64::from(self.rule.cooldown_s);
+        let cool =
+            memory.fired_us == 0 || seconds(memory.fired_us, time_us) >= f64::from(self.rule.cooldown_s);
         if cool {
             memory.fired_us = time_us;
         }
@@ -177,7 +190,10 @@ impl Armed {
 
 /// The foot point: the middle of the lower edge.
 fn foot(object: &v1::Object) -> Point {
-    object.r#box.as_ref().map_or(Point { x: 0.0, y: 0.0 }, |place| Point { x: (place.x1 + place.x2) / 2.0, y: place.y2 })
+    object
+        .r#box
+        .as_ref()
+        .map_or(Point { x: 0.0, y: 0.0 }, |place| Point { x: (place.x1 + place.x2) / 2.0, y: place.y2 })
 }
 
 fn tell(
@@ -213,7 +229,10 @@ fn tell(
         direction: finding.direction.to_owned(),
         why: format!("{subject}{}", finding.why),
         measures: finding.measures,
-        path: path.iter().map(|[x, y]| v1::Point { x: f32::from(*x) / 65535.0, y: f32::from(*y) / 65535.0 }).collect(),
+        path: path
+            .iter()
+            .map(|[x, y]| v1::Point { x: f32::from(*x) / 65535.0, y: f32::from(*y) / 65535.0 })
+            .collect(),
         r#box: object.and_then(|object| object.r#box),
         models: HashMap::clone(&seen.models),
         person: String::new(),

@@ -125,7 +125,10 @@ pub fn validate(rule: &v1::Rule, tables: &Tables) -> Result<(), String> {
     }
     Schedule::parse(&rule.schedule, &rule.time_zone)?;
     if !(rule.gap_s >= 0.0 && rule.cooldown_s >= 0.0 && (0.0..=1.0).contains(&rule.min_height)) {
-        return Err("gap_s and cooldown_s must not be negative, min_height is a share of the picture's height".to_owned());
+        return Err(
+            "gap_s and cooldown_s must not be negative, min_height is a share of the picture's height"
+                .to_owned(),
+        );
     }
     match zones.as_slice() {
         [] => make(rule, None).map(drop),
@@ -150,7 +153,9 @@ fn make(rule: &v1::Rule, zone: Option<&v1::Zone>) -> Result<Box<dyn Rule>, Strin
 fn polygon(zone: Option<&v1::Zone>, kind: &str) -> Result<Vec<Point>, String> {
     match zone {
         Some(zone) if zone.shape() == v1::Shape::Polygon && zone.points.len() >= 3 => Ok(points(zone)),
-        Some(zone) => Err(format!("zone: `{}` must be a polygon of three points at least for `{kind}`", zone.id)),
+        Some(zone) => {
+            Err(format!("zone: `{}` must be a polygon of three points at least for `{kind}`", zone.id))
+        }
         None => Err(format!("zone: `{kind}` needs one")),
     }
 }
@@ -170,9 +175,12 @@ fn number(parameters: &HashMap<String, f64>, name: &str, least: f64) -> Result<f
 
 /// Refuses parameters and options that the kind does not know.
 fn only(rule: &v1::Rule, known: &[&str]) -> Result<(), String> {
-    let foreign = rule.parameters.keys().chain(rule.options.keys()).find(|name| !known.contains(&name.as_str()));
+    let foreign =
+        rule.parameters.keys().chain(rule.options.keys()).find(|name| !known.contains(&name.as_str()));
     match foreign {
-        Some(name) => Err(format!("{name}: `{}` has no such parameter; it has {}", rule.kind, known.join(", "))),
+        Some(name) => {
+            Err(format!("{name}: `{}` has no such parameter; it has {}", rule.kind, known.join(", ")))
+        }
         None => Ok(()),
     }
 }

@@ -25,15 +25,20 @@ const DAY: u32 = 24 * 60;
 impl Schedule {
     pub(super) fn parse(text: &str, zone: &str) -> Result<Self, String> {
         let zone = if zone.is_empty() { "UTC" } else { zone };
-        let zone: Tz = zone.parse().map_err(|_| format!("time_zone: `{zone}` is no IANA time zone, e.g. Europe/Berlin"))?;
+        let zone: Tz = zone
+            .parse()
+            .map_err(|_| format!("time_zone: `{zone}` is no IANA time zone, e.g. Europe/Berlin"))?;
         let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(part);
         Ok(Self { zone, parts: parts.collect::<Result<_, _>>()? })
     }
 
     pub(super) fn holds(&self, time_us: i64) -> bool {
-        let Some(time) = DateTime::from_timestamp_micros(time_us).filter(|_| !self.parts.is_empty()) else { return true };
+        let Some(time) = DateTime::from_timestamp_micros(time_us).filter(|_| !self.parts.is_empty()) else {
+            return true;
+        };
         let local = time.with_timezone(&self.zone);
-        let (minute, today) = (local.hour() * 60 + local.minute(), local.weekday().num_days_from_monday() as usize);
+        let (minute, today) =
+            (local.hour() * 60 + local.minute(), local.weekday().num_days_from_monday() as usize);
         let yesterday = (today + 6) % 7;
         self.parts.iter().any(|part| {
             if part.from < part.to {
@@ -51,7 +56,8 @@ fn part(text: &str) -> Result<Part, String> {
     let (from, to) = times.split_once('-').ok_or_else(wrong)?;
     let minutes = |time: &str| {
         let (hour, minute) = time.split_once(':')?;
-        let minutes = hour.parse::<u32>().ok()? * 60 + minute.parse::<u32>().ok().filter(|minute| *minute < 60)?;
+        let minutes =
+            hour.parse::<u32>().ok()? * 60 + minute.parse::<u32>().ok().filter(|minute| *minute < 60)?;
         (minutes <= DAY).then_some(minutes)
     };
     let (from, to) = (minutes(from).ok_or_else(wrong)?, minutes(to).ok_or_else(wrong)?);

@@ -68,7 +68,8 @@ mod tests {
     use super::*;
 
     fn price(cost: &[Vec<f32>], pairs: &[(usize, usize)], limit: f32) -> f32 {
-        pairs.iter().map(|(row, column)| cost[*row][*column]).sum::<f32>() + limit * (cost.len() - pairs.len()) as f32
+        pairs.iter().map(|(row, column)| cost[*row][*column]).sum::<f32>()
+            + limit * (cost.len() - pairs.len()) as f32
     }
 
     /// Tries everything.

@@ -29,7 +29,8 @@ impl Axis {
         let [a, b, c] = self.covariance;
         let noise = (CHANGE * scale / STEP).powi(2) * (dt / STEP).max(0.1);
         self.value += self.velocity * dt;
-        self.covariance = [a + 2.0 * dt * b + dt * dt * c + (PLACE * scale).powi(2) * dt, b + dt * c, c + noise];
+        self.covariance =
+            [a + 2.0 * dt * b + dt * dt * c + (PLACE * scale).powi(2) * dt, b + dt * c, c + noise];
     }
 
     fn correct(&mut self, measured: f32, deviation: f32) {
@@ -56,13 +57,20 @@ impl Motion {
     pub(super) fn new(rect: Rect) -> Self {
         let (x, y) = rect.centre();
         let scale = rect.height();
-        Self { x: Axis::new(x, scale), y: Axis::new(y, scale), w: Axis::new(rect.width(), scale), h: Axis::new(scale, scale) }
+        Self {
+            x: Axis::new(x, scale),
+            y: Axis::new(y, scale),
+            w: Axis::new(rect.width(), scale),
+            h: Axis::new(scale, scale),
+        }
     }
 
     /// Lets `dt` seconds pass.
     pub(super) fn predict(&mut self, dt: f32) {
         let scale = self.h.value.max(1.0);
-        [&mut self.x, &mut self.y, &mut self.w, &mut self.h].into_iter().for_each(|axis| axis.predict(dt, scale));
+        [&mut self.x, &mut self.y, &mut self.w, &mut self.h]
+            .into_iter()
+            .for_each(|axis| axis.predict(dt, scale));
         // The size of what is not seen does not run away.
         self.w.velocity *= 0.9;
         self.h.velocity *= 0.9;

@@ -45,7 +45,8 @@ impl Look {
 
     /// How alike two looks are, 0..1 (Bhattacharyya 1943).
     pub(super) fn similarity(&self, other: &Self) -> f32 {
-        let shared: f32 = self.0.iter().zip(&other.0).map(|(a, b)| (f32::from(*a) * f32::from(*b)).sqrt()).sum();
+        let shared: f32 =
+            self.0.iter().zip(&other.0).map(|(a, b)| (f32::from(*a) * f32::from(*b)).sqrt()).sum();
         (shared / (255.0 * 2.0 * PARTS as f32)).min(1.0)
     }
 

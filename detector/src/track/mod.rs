@@ -126,7 +126,9 @@ impl Tracker {
                 .iter()
                 .map(|row| {
                     let track = &self.tracks[*row];
-                    let price = |column: &usize| track.cost(&found[*column], looks[*column].as_ref().filter(|_| looked_at), time_us);
+                    let price = |column: &usize| {
+                        track.cost(&found[*column], looks[*column].as_ref().filter(|_| looked_at), time_us)
+                    };
                     columns.iter().map(price).collect()
                 })
                 .collect();
@@ -148,7 +150,13 @@ impl Tracker {
     }
 
     /// Carries every track that was visible to a frame on which no model ran.
-    pub(crate) fn carry(&mut self, picture: &Picture, time_us: i64, settings: Settings, ended: &mut Vec<u64>) {
+    pub(crate) fn carry(
+        &mut self,
+        picture: &Picture,
+        time_us: i64,
+        settings: Settings,
+        ended: &mut Vec<u64>,
+    ) {
         let before = self.before.take();
         let starts: Vec<Rect> = self.tracks.iter().map(|track| track.motion.rect()).collect();
         self.advance(picture, time_us);
@@ -158,7 +166,8 @@ impl Tracker {
             }
             let predicted = track.motion.rect();
             let guess = (predicted.x1 - start.x1, predicted.y1 - start.y1);
-            if let Some(moved) = before.as_ref().and_then(|before| flow::carry(before, picture, start, guess)) {
+            if let Some(moved) = before.as_ref().and_then(|before| flow::carry(before, picture, start, guess))
+            {
                 track.motion.correct(moved, 0.7);
             }
             track.state = State::Carried;
@@ -225,8 +234,18 @@ impl Tracker {
         settings: Settings,
     ) -> Vec<Option<u64>> {
         for (index, (one, look)) in found.iter().zip(looks).enumerate() {
-            let doubled = || self.tracks.iter().any(|track| track.state == State::Detected && track.group() == group_of(one.class) && track.motion.rect().iou(&one.rect) > 0.7);
-            if owner[index].is_none() && one.score >= settings.activation && self.tracks.len() < MOST && !doubled() {
+            let doubled = || {
+                self.tracks.iter().any(|track| {
+                    track.state == State::Detected
+                        && track.group() == group_of(one.class)
+                        && track.motion.rect().iou(&one.rect) > 0.7
+                })
+            };
+            if owner[index].is_none()
+                && one.score >= settings.activation
+                && self.tracks.len() < MOST
+                && !doubled()
+            {
                 owner[index] = Some(self.tracks.len());
                 self.tracks.push(Track {
                     id: id(birth, index),
@@ -244,7 +263,12 @@ impl Tracker {
                 });
             }
         }
-        owner.iter().map(|track| track.map(|index| &self.tracks[index]).filter(|track| track.confirmed).map(|track| track.id)).collect()
+        owner
+            .iter()
+            .map(|track| {
+                track.map(|index| &self.tracks[index]).filter(|track| track.confirmed).map(|track| track.id)
+            })
+            .collect()
     }
 
     fn end(&mut self, time_us: i64, settings: Settings, ended: &mut Vec<u64>) {

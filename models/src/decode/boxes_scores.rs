@@ -3,7 +3,11 @@ use crate::Placement;
 
 /// `boxes` [1, A, 4] as x1, y1, x2, y2 in network pixels and `scores` [1, A, C], 0..1: NanoDet-g as the recipe builds
 /// it, and what most detectors reduce to. A place may be several classes at once.
-pub fn boxes_scores(outputs: Outputs<'_>, thresholds: Thresholds, placement: &Placement) -> Result<Vec<Detection>, DecodeError> {
+pub fn boxes_scores(
+    outputs: Outputs<'_>,
+    thresholds: Thresholds,
+    placement: &Placement,
+) -> Result<Vec<Detection>, DecodeError> {
     let boxes = outputs.get("boxes", 3, 4, "[1, A, 4]")?;
     let scores = outputs.get("scores", 3, 0, "[1, A, C]")?;
     let classes = scores.shape[2];

@@ -5,7 +5,11 @@ const STRIDE: f32 = 4.0;
 
 /// CenterFace (Xu et al. 2019), maps at stride 4: `heatmap` [1, 1, h, w], `scale` and `offset` [1, 2, h, w] (vertical
 /// first), `landmarks` [1, 10, h, w] (y before x).
-pub fn centerface(outputs: Outputs<'_>, thresholds: Thresholds, placement: &Placement) -> Result<Vec<Face>, DecodeError> {
+pub fn centerface(
+    outputs: Outputs<'_>,
+    thresholds: Thresholds,
+    placement: &Placement,
+) -> Result<Vec<Face>, DecodeError> {
     let heatmap = outputs.get("heatmap", 4, 0, "[1, 1, h, w]")?;
     let (height, width) = (heatmap.shape[2], heatmap.shape[3]);
     let map = |name: &str, channels: usize, needs: &'static str| {

@@ -16,13 +16,14 @@ pub fn detr_logits(
         return Err(shape("logits", &logits, "[1, Q, C] with the Q of `boxes`"));
     }
     let (w, h) = (width as f32, height as f32);
-    let found = logits.data.chunks_exact(classes).zip(boxes.data.chunks_exact(4)).filter_map(|(logits, place)| {
-        let (class, logit) = best(logits.iter().copied());
-        let score = 1.0 / (1.0 + (-logit).exp());
-        let (cx, cy, bw, bh) = (place[0] * w, place[1] * h, place[2] * w / 2.0, place[3] * h / 2.0);
-        let rect = placement.undo(Rect::new(cx - bw, cy - bh, cx + bw, cy + bh));
-        (score > thresholds.score).then_some(Detection { class, score, rect })
-    });
+    let found =
+        logits.data.chunks_exact(classes).zip(boxes.data.chunks_exact(4)).filter_map(|(logits, place)| {
+            let (class, logit) = best(logits.iter().copied());
+            let score = 1.0 / (1.0 + (-logit).exp());
+            let (cx, cy, bw, bh) = (place[0] * w, place[1] * h, place[2] * w / 2.0, place[3] * h / 2.0);
+            let rect = placement.undo(Rect::new(cx - bw, cy - bh, cx + bw, cy + bh));
+            (score > thresholds.score).then_some(Detection { class, score, rect })
+        });
     Ok(found.collect())
 }
 
@@ -39,10 +40,12 @@ pub fn detr_postprocessed(
     if boxes.shape[1] != scores.shape[1] {
         return Err(shape("boxes", &boxes, "[1, Q, 4] with the Q of `scores`"));
     }
-    let found = scores.data.iter().zip(labels.data).zip(boxes.data.chunks_exact(4)).filter_map(|((score, label), b)| {
-        let rect = Rect::new(b[0], b[1], b[2], b[3]).clip(placement.width, placement.height);
-        (*score > thresholds.score).then_some(Detection { class: *label as u16, score: *score, rect })
-    });
+    let found = scores.data.iter().zip(labels.data).zip(boxes.data.chunks_exact(4)).filter_map(
+        |((score, label), b)| {
+            let rect = Rect::new(b[0], b[1], b[2], b[3]).clip(placement.width, placement.height);
+            (*score > thresholds.score).then_some(Detection { class: *label as u16, score: *score, rect })
+        },
+    );
     Ok(found.collect())
 }
 
@@ -54,12 +57,15 @@ mod tests {
     #[test]
     fn both_forms_say_the_same() {
         let (logits, boxes) = ([-4.0, 2.0, -4.0, -4.0], [0.5, 0.5, 0.2, 0.4, 0.1, 0.1, 0.1, 0.1]);
-        let outputs =
-            [("logits", View { shape: &[1, 2, 2], data: &logits }), ("boxes", View { shape: &[1, 2, 4], data: &boxes })];
+        let outputs = [
+            ("logits", View { shape: &[1, 2, 2], data: &logits }),
+            ("boxes", View { shape: &[1, 2, 4], data: &boxes }),
+        ];
         let plain = detr_logits(Outputs(&outputs), (100, 50), THRESHOLDS, &placement(100.0, 50.0)).unwrap();
         assert_eq!((plain.len(), plain[0].class), (1, 1));
         near(plain[0].rect, [40.0, 15.0, 60.0, 35.0]);
-        let (scores, labels, corners) = ([0.88, 0.02], [1.0, 0.0], [40.0, 15.0, 60.0, 35.0, 0.0, 0.0, 1.0, 1.0]);
+        let (scores, labels, corners) =
+            ([0.88, 0.02], [1.0, 0.0], [40.0, 15.0, 60.0, 35.0, 0.0, 0.0, 1.0, 1.0]);
         let outputs = [
             ("scores", View { shape: &[1, 2], data: &scores }),
             ("labels", View { shape: &[1, 2], data: &labels }),

@@ -93,7 +93,13 @@ const TOP: usize = 1000;
 
 impl<'a> Outputs<'a> {
     /// The output of this name, with as many axes as `needs` says and a length of `last` of its last axis (0: any).
-    fn get(&self, name: &str, axes: usize, last: usize, needs: &'static str) -> Result<View<'a>, DecodeError> {
+    fn get(
+        &self,
+        name: &str,
+        axes: usize,
+        last: usize,
+        needs: &'static str,
+    ) -> Result<View<'a>, DecodeError> {
         let found = self.0.iter().find(|(other, _)| *other == name);
         let (_, view) = *found.ok_or_else(|| DecodeError::Missing(name.to_owned()))?;
         let fits = view.shape.len() == axes
@@ -115,7 +121,10 @@ fn shape(output: &str, view: &View<'_>, needs: &'static str) -> DecodeError {
 
 /// Keeps the best candidates, suppresses within groups and puts them back into the picture.
 fn finish(mut found: Vec<Detection>, iou: f32, placement: &Placement) -> Vec<Detection> {
-    found.retain(|one| one.score.is_finite() && [one.rect.x1, one.rect.y1, one.rect.x2, one.rect.y2].iter().all(|v| v.is_finite()));
+    found.retain(|one| {
+        one.score.is_finite()
+            && [one.rect.x1, one.rect.y1, one.rect.x2, one.rect.y2].iter().all(|v| v.is_finite())
+    });
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     found.truncate(TOP);
     for one in &mut found {

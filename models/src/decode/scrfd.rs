@@ -31,8 +31,14 @@ pub fn scrfd(
                     let k = &points[anchor * 10..][..10];
                     found.push(Face {
                         score,
-                        rect: Rect::new(cx - d[0] * stride, cy - d[1] * stride, cx + d[2] * stride, cy + d[3] * stride),
-                        landmarks: [0, 1, 2, 3, 4].map(|j| [cx + k[2 * j] * stride, cy + k[2 * j + 1] * stride]),
+                        rect: Rect::new(
+                            cx - d[0] * stride,
+                            cy - d[1] * stride,
+                            cx + d[2] * stride,
+                            cy + d[3] * stride,
+                        ),
+                        landmarks: [0, 1, 2, 3, 4]
+                            .map(|j| [cx + k[2 * j] * stride, cy + k[2 * j + 1] * stride]),
                     });
                 }
             }
@@ -49,12 +55,16 @@ mod tests {
     #[test]
     fn an_anchor_of_stride_8_is_a_face() {
         let sizes = [32, 8, 2]; // anchors at 32 x 32
-        let mut data: Vec<Vec<f32>> = sizes.iter().flat_map(|n| [1, 4, 10].map(|last| vec![0.0; n * last])).collect();
+        let mut data: Vec<Vec<f32>> =
+            sizes.iter().flat_map(|n| [1, 4, 10].map(|last| vec![0.0; n * last])).collect();
         data[0][11] = 0.9; // cell 5 = x 1, y 1, second anchor
         data[1][44..48].copy_from_slice(&[1.0, 1.0, 1.0, 1.0]);
-        let shapes: Vec<[usize; 3]> = sizes.iter().flat_map(|n| [1, 4, 10].map(|last| [1, *n, last])).collect();
-        let names = ["score_8", "bbox_8", "kps_8", "score_16", "bbox_16", "kps_16", "score_32", "bbox_32", "kps_32"];
-        let outputs: Vec<_> = (0..9).map(|i| (names[i], View { shape: &shapes[i], data: &data[i] })).collect();
+        let shapes: Vec<[usize; 3]> =
+            sizes.iter().flat_map(|n| [1, 4, 10].map(|last| [1, *n, last])).collect();
+        let names =
+            ["score_8", "bbox_8", "kps_8", "score_16", "bbox_16", "kps_16", "score_32", "bbox_32", "kps_32"];
+        let outputs: Vec<_> =
+            (0..9).map(|i| (names[i], View { shape: &shapes[i], data: &data[i] })).collect();
         let faces = scrfd(Outputs(&outputs), (32, 32), THRESHOLDS, &placement(32.0, 32.0)).unwrap();
         assert_eq!(faces.len(), 1);
         near(faces[0].rect, [0.0, 0.0, 16.0, 16.0]);

@@ -3,7 +3,11 @@ use crate::Placement;
 
 /// The transposed form of YOLOv8 and its kin: one output [1, 4 + C, A], centre and size in network pixels, then class
 /// scores, 0..1.
-pub fn yolov8(outputs: Outputs<'_>, thresholds: Thresholds, placement: &Placement) -> Result<Vec<Detection>, DecodeError> {
+pub fn yolov8(
+    outputs: Outputs<'_>,
+    thresholds: Thresholds,
+    placement: &Placement,
+) -> Result<Vec<Detection>, DecodeError> {
     let view = outputs.first(3, "[1, 4 + C, A]")?;
     let (rows, places) = (view.shape[1], view.shape[2]);
     if rows < 5 {
@@ -13,7 +17,11 @@ pub fn yolov8(outputs: Outputs<'_>, thresholds: Thresholds, placement: &Placemen
         let at = |row: usize| view.data[row * places + place];
         let (class, score) = best((4..rows).map(at));
         let (cx, cy, w, h) = (at(0), at(1), at(2) / 2.0, at(3) / 2.0);
-        (score > thresholds.score).then(|| Detection { class, score, rect: Rect::new(cx - w, cy - h, cx + w, cy + h) })
+        (score > thresholds.score).then(|| Detection {
+            class,
+            score,
+            rect: Rect::new(cx - w, cy - h, cx + w, cy + h),
+        })
     });
     Ok(finish(found.collect(), thresholds.iou, placement))
 }

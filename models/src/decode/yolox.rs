@@ -23,7 +23,11 @@ pub fn yolox(
         let score = score * values[4];
         let (cx, cy) = ((values[0] + x) * stride, (values[1] + y) * stride);
         let (w, h) = (values[2].exp() * stride / 2.0, values[3].exp() * stride / 2.0);
-        (score > thresholds.score).then(|| Detection { class, score, rect: Rect::new(cx - w, cy - h, cx + w, cy + h) })
+        (score > thresholds.score).then(|| Detection {
+            class,
+            score,
+            rect: Rect::new(cx - w, cy - h, cx + w, cy + h),
+        })
     });
     Ok(finish(found.collect(), thresholds.iou, placement))
 }

@@ -16,7 +16,11 @@ pub fn yunet(
         let part = |name: &str, last: usize| {
             let name = format!("{name}_{stride}");
             let view = outputs.get(&name, 3, last, "[1, cells, 1, 4 or 10]")?;
-            if view.shape[1] == w * h { Ok(view.data) } else { Err(shape(&name, &view, "one place for each cell")) }
+            if view.shape[1] == w * h {
+                Ok(view.data)
+            } else {
+                Err(shape(&name, &view, "one place for each cell"))
+            }
         };
         let (class, object) = (part("cls", 1)?, part("obj", 1)?);
         let (boxes, points) = (part("bbox", 4)?, part("kps", 10)?);
@@ -31,7 +35,8 @@ pub fn yunet(
                 found.push(Face {
                     score,
                     rect: Rect::new(cx - bw, cy - bh, cx + bw, cy + bh),
-                    landmarks: [0, 1, 2, 3, 4].map(|j| [(x + k[2 * j]) * stride, (y + k[2 * j + 1]) * stride]),
+                    landmarks: [0, 1, 2, 3, 4]
+                        .map(|j| [(x + k[2 * j]) * stride, (y + k[2 * j + 1]) * stride]),
                 });
             }
         }
@@ -48,12 +53,15 @@ mod tests {
     fn a_cell_of_stride_32_is_a_face() {
         let sizes = [16, 4, 1];
         let lasts = [1, 1, 4, 10];
-        let mut data: Vec<Vec<f32>> = sizes.iter().flat_map(|n| lasts.map(|last| vec![0.0; n * last])).collect();
+        let mut data: Vec<Vec<f32>> =
+            sizes.iter().flat_map(|n| lasts.map(|last| vec![0.0; n * last])).collect();
         (data[8][0], data[9][0]) = (0.81, 1.0);
         data[10].copy_from_slice(&[0.5, 0.5, 0.0, 0.0]);
         let shapes: Vec<[usize; 3]> = sizes.iter().flat_map(|n| lasts.map(|last| [1, *n, last])).collect();
-        let names: Vec<String> =
-            [8, 16, 32].iter().flat_map(|s| ["cls", "obj", "bbox", "kps"].map(|n| format!("{n}_{s}"))).collect();
+        let names: Vec<String> = [8, 16, 32]
+            .iter()
+            .flat_map(|s| ["cls", "obj", "bbox", "kps"].map(|n| format!("{n}_{s}")))
+            .collect();
         let outputs: Vec<_> =
             (0..12).map(|i| (names[i].as_str(), View { shape: &shapes[i], data: &data[i] })).collect();
         let faces = yunet(Outputs(&outputs), (32, 32), THRESHOLDS, &placement(32.0, 32.0)).unwrap();

@@ -75,8 +75,13 @@ impl Embedded {
             next_volatile: now_us() as u64,
             next_tail: 0,
         };
-        let shared =
-            Shared { state: Mutex::new(state), changed: Condvar::new(), log, full, dropped: AtomicU64::new(0) };
+        let shared = Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            log,
+            full,
+            dropped: AtomicU64::new(0),
+        };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -114,7 +119,12 @@ impl Bus for Embedded {
         Ok(())
     }
 
-    fn subscribe(&self, group: &str, member: &str, topics: &[&'static Topic]) -> Result<Box<dyn Consumer>, Error> {
+    fn subscribe(
+        &self,
+        group: &str,
+        member: &str,
+        topics: &[&'static Topic],
+    ) -> Result<Box<dyn Consumer>, Error> {
         self.0.lock().groups.entry(group.to_owned()).or_insert_with(|| Group::new(topics)).join(member);
         self.0.changed.notify_all();
         Ok(Box::new(Member {
@@ -190,7 +200,8 @@ impl Consumer for Member {
                     if position >= ends.get(&place).copied().unwrap_or(0) || records.len() >= take.count {
                         continue;
                     }
-                    let read = self.shared.log.read(topic, *partition, position, take.count - records.len())?;
+                    let read =
+                        self.shared.log.read(topic, *partition, position, take.count - records.len())?;
                     let next = read.last().map_or_else(|| ends[&place], |last| last.offset + 1);
                     group.positions.insert(place, next);
                     records.extend(read);
@@ -301,7 +312,9 @@ impl Shared {
         for group in state.groups.values_mut().filter(|group| !group.is_empty() && group.reads(topic)) {
             displaced += u64::from(group.inbox.put(record.clone()).is_some());
         }
-        for tail in state.tails.values_mut().filter(|tail| tail.topics.iter().any(|other| other.noun == topic.noun)) {
+        for tail in
+            state.tails.values_mut().filter(|tail| tail.topics.iter().any(|other| other.noun == topic.noun))
+        {
             drop(tail.inbox.put(record.clone()));
         }
         drop(state);
@@ -358,10 +371,14 @@ impl State {
 
     fn group_is_full(&self, topic: &'static Topic, slot: &str, full: Full) -> bool {
         let groups = self.groups.values().filter(|group| !group.is_empty() && group.reads(topic));
-        let tails = self.tails.values().filter(|tail| {
-            full == Full::Block && tail.topics.iter().any(|other| other.noun == topic.noun)
-        });
-        groups.map(|group| &group.inbox).chain(tails.map(|tail| &tail.inbox)).any(|inbox| inbox.is_full_for(topic, slot))
+        let tails = self
+            .tails
+            .values()
+            .filter(|tail| full == Full::Block && tail.topics.iter().any(|other| other.noun == topic.noun));
+        groups
+            .map(|group| &group.inbox)
+            .chain(tails.map(|tail| &tail.inbox))
+            .any(|inbox| inbox.is_full_for(topic, slot))
     }
 
     fn is_settled(&self) -> bool {

@@ -81,7 +81,8 @@ impl Log {
     pub(super) fn ends(&self) -> Result<Ends, Error> {
         let failed = |error| Error::engine("read the ends of the message log", error);
         let connection = lock(&self.reader);
-        let mut query = connection.prepare_cached("SELECT topic, partition, next FROM ends").map_err(failed)?;
+        let mut query =
+            connection.prepare_cached("SELECT topic, partition, next FROM ends").map_err(failed)?;
         let rows = query
             .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, i64>(2)?)))
             .map_err(failed)?;
@@ -96,7 +97,13 @@ impl Log {
     }
 
     /// Messages of one partition from an offset on.
-    pub(super) fn read(&self, topic: &'static Topic, partition: u32, from: u64, limit: usize) -> Result<Vec<Record>, Error> {
+    pub(super) fn read(
+        &self,
+        topic: &'static Topic,
+        partition: u32,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Record>, Error> {
         let failed = |error| Error::engine("read the message log", error);
         let connection = lock(&self.reader);
         let mut query = connection
@@ -122,7 +129,12 @@ impl Log {
         rows.collect::<Result<_, _>>().map_err(failed)
     }
 
-    pub(super) fn committed(&self, reader: &str, topic: &'static Topic, partition: u32) -> Result<u64, Error> {
+    pub(super) fn committed(
+        &self,
+        reader: &str,
+        topic: &'static Topic,
+        partition: u32,
+    ) -> Result<u64, Error> {
         let connection = lock(&self.reader);
         let found = connection
             .prepare_cached("SELECT next FROM commits WHERE reader = ?1 AND topic = ?2 AND partition = ?3")
@@ -136,7 +148,13 @@ impl Log {
         }
     }
 
-    pub(super) fn commit(&self, reader: &str, topic: &'static Topic, partition: u32, next: u64) -> Result<(), Error> {
+    pub(super) fn commit(
+        &self,
+        reader: &str,
+        topic: &'static Topic,
+        partition: u32,
+        next: u64,
+    ) -> Result<(), Error> {
         lock(&self.writer)
             .prepare_cached(
                 "INSERT INTO commits VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET next = max(next, ?4)",
@@ -167,7 +185,12 @@ fn write_all(connection: &Mutex<Connection>, waiting: &mpsc::Receiver<(Vec<Entry
         let entries: Vec<Entry> = batch.into_iter().flatten().collect();
         let written = write(&mut lock(connection), &entries);
         for done in done {
-            done(written.as_ref().map(Clone::clone).map_err(|error| Error::engine("write the message log", error)));
+            done(
+                written
+                    .as_ref()
+                    .map(Clone::clone)
+                    .map_err(|error| Error::engine("write the message log", error)),
+            );
         }
     }
 }
@@ -179,7 +202,8 @@ fn write(connection: &mut Connection, entries: &[Entry]) -> rusqlite::Result<End
         let mut next = transaction.prepare_cached(
             "INSERT INTO ends VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next",
         )?;
-        let mut compact = transaction.prepare_cached("DELETE FROM messages WHERE topic = ?1 AND slot = ?2")?;
+        let mut compact =
+            transaction.prepare_cached("DELETE FROM messages WHERE topic = ?1 AND slot = ?2")?;
         let mut insert =
             transaction.prepare_cached("INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
         for entry in entries {

@@ -121,7 +121,12 @@ pub trait Bus: Send + Sync + 'static {
     fn publish(&self, messages: &[Outgoing], term: u64) -> Result<(), Error>;
 
     /// Joins a group as `member`. Pictures are read from the end, facts from the group's committed offset.
-    fn subscribe(&self, group: &str, member: &str, topics: &[&'static Topic]) -> Result<Box<dyn Consumer>, Error>;
+    fn subscribe(
+        &self,
+        group: &str,
+        member: &str,
+        topics: &[&'static Topic],
+    ) -> Result<Box<dyn Consumer>, Error>;
 
     /// Reads every partition of topics, without a group.
     fn tail(&self, topics: &[&'static Topic], from: From) -> Result<Box<dyn Tail>, Error>;

@@ -184,7 +184,11 @@ mod tests {
         let branch = AttributeProto { name: "then_branch".into(), g: Some(inner), ..Default::default() };
         let node = NodeProto { op_type: "If".into(), attribute: vec![branch], ..Default::default() };
         let function = FunctionProto { node: vec![node] };
-        let model = ModelProto { graph: Some(GraphProto::default()), functions: vec![function], ..Default::default() };
+        let model = ModelProto {
+            graph: Some(GraphProto::default()),
+            functions: vec![function],
+            ..Default::default()
+        };
         check(&model.encode_to_vec())
     }
 
@@ -195,16 +199,27 @@ mod tests {
 
     #[test]
     fn harmless_graphs_pass() {
-        assert_eq!(hostile(|graph| graph.node.push(constant(TensorProto { dims: vec![3, 4], ..Default::default() }))), Ok(()));
+        assert_eq!(
+            hostile(|graph| graph
+                .node
+                .push(constant(TensorProto { dims: vec![3, 4], ..Default::default() }))),
+            Ok(())
+        );
     }
 
     #[test]
     fn what_reaches_outside_is_refused() {
         let named = |name: &str| TensorProto { name: name.into(), ..Default::default() };
         let external = TensorProto { data_location: EXTERNAL, ..named("w") };
-        assert_eq!(hostile(|graph| graph.initializer.push(external.clone())), Err(CheckError::External("w".into())));
+        assert_eq!(
+            hostile(|graph| graph.initializer.push(external.clone())),
+            Err(CheckError::External("w".into()))
+        );
         let keyed = TensorProto { external_data: vec![Anything {}], ..named("k") };
-        assert_eq!(hostile(|graph| graph.node.push(constant(keyed.clone()))), Err(CheckError::External("k".into())));
+        assert_eq!(
+            hostile(|graph| graph.node.push(constant(keyed.clone()))),
+            Err(CheckError::External("k".into()))
+        );
         let sparse = hostile(|graph| graph.sparse_initializer.push(Anything {}));
         assert!(matches!(sparse, Err(CheckError::Sparse(_))));
         let foreign = NodeProto { op_type: "Shell".into(), domain: "evil".into(), ..Default::default() };
@@ -215,7 +230,10 @@ mod tests {
     fn absurd_dimensions_are_refused() {
         for dims in [vec![1 << 40], vec![1 << 20, 1 << 20], vec![i64::MAX, i64::MAX], vec![-1]] {
             let tensor = TensorProto { dims, ..Default::default() };
-            assert!(matches!(hostile(|graph| graph.initializer.push(tensor.clone())), Err(CheckError::Size { .. })));
+            assert!(matches!(
+                hostile(|graph| graph.initializer.push(tensor.clone())),
+                Err(CheckError::Size { .. })
+            ));
         }
     }
 
@@ -224,7 +242,10 @@ mod tests {
         let mut graph = GraphProto::default();
         for _ in 0..500 {
             let branch = AttributeProto { g: Some(graph), ..Default::default() };
-            graph = GraphProto { node: vec![NodeProto { attribute: vec![branch], ..Default::default() }], ..Default::default() };
+            graph = GraphProto {
+                node: vec![NodeProto { attribute: vec![branch], ..Default::default() }],
+                ..Default::default()
+            };
         }
         let model = ModelProto { graph: Some(graph), ..Default::default() };
         assert!(matches!(check(&model.encode_to_vec()), Err(CheckError::Malformed(_))));

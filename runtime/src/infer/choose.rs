@@ -10,7 +10,11 @@ const RUNS: usize = 5;
 
 /// Times both variants of the object detector on one picture, the least of five runs each, and says which is faster.
 /// For set-up only: the answer is then written into the configuration, so that a fleet runs one variant.
-pub fn faster(library: &Library, config: &Config, manifest: &Manifest) -> Result<(Preference, Vec<(String, Duration)>), Error> {
+pub fn faster(
+    library: &Library,
+    config: &Config,
+    manifest: &Manifest,
+) -> Result<(Preference, Vec<(String, Duration)>), Error> {
     let mut timed = Vec::new();
     for (name, model) in manifest.models.iter().filter(|(_, model)| model.task == Task::Objects) {
         let mut session = Session::open(library, config, model)?;

@@ -152,7 +152,10 @@ impl Config {
         let of_task = || manifest.models.iter().filter(|(_, model)| model.task == task);
         let found = of_task().find(|(_, model)| model.precision == wanted).or_else(|| of_task().next());
         found.map(|(name, _)| name.clone()).ok_or_else(|| {
-            Error::Manifest(ManifestError::Unknown(format!("{task:?}"), manifest.models.keys().cloned().collect::<Vec<_>>().join(", ")))
+            Error::Manifest(ManifestError::Unknown(
+                format!("{task:?}"),
+                manifest.models.keys().cloned().collect::<Vec<_>>().join(", "),
+            ))
         })
     }
 }

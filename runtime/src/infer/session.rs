@@ -5,7 +5,9 @@ use std::{fs, path::Path};
 use cortex_models::{Model, Tensor, View, decode::Outputs};
 use ort::{
     ep::{CUDA, TensorRT},
-    session::{Session as Inner, SessionInputValue, builder::GraphOptimizationLevel, builder::SessionBuilder},
+    session::{
+        Session as Inner, SessionInputValue, builder::GraphOptimizationLevel, builder::SessionBuilder,
+    },
     value::TensorRef,
 };
 use sha2::{Digest, Sha256};
@@ -47,7 +49,11 @@ impl Session {
     }
 
     /// Runs the model and hands its outputs to `read`, by reference.
-    pub fn run<R>(&mut self, inputs: &[(&str, &Tensor)], read: impl FnOnce(Outputs<'_>) -> R) -> Result<R, Error> {
+    pub fn run<R>(
+        &mut self,
+        inputs: &[(&str, &Tensor)],
+        read: impl FnOnce(Outputs<'_>) -> R,
+    ) -> Result<R, Error> {
         let mut values: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
         for (name, tensor) in inputs {
             let value = TensorRef::from_array_view((tensor.shape.clone(), tensor.data.as_slice()))
@@ -59,7 +65,8 @@ impl Session {
         let mut floats: Vec<(&str, Vec<usize>, &[f32])> = Vec::new();
         for name in outputs.keys() {
             let value = &outputs[name];
-            let lengths = |shape: &[i64]| shape.iter().map(|length| usize::try_from(*length).unwrap_or(0)).collect();
+            let lengths =
+                |shape: &[i64]| shape.iter().map(|length| usize::try_from(*length).unwrap_or(0)).collect();
             if let Ok((shape, data)) = value.try_extract_tensor::<f32>() {
                 floats.push((name, lengths(shape), data));
             } else if let Ok((shape, data)) = value.try_extract_tensor::<i64>() {
@@ -84,14 +91,24 @@ fn build(library: &Library, config: &Config, bytes: &[u8], path: &Path) -> Resul
             Provider::Cpu => break,
         };
         let built = builder(library, config)
-            .and_then(|builder| builder.with_execution_providers([dispatch]).map_err(|error| Error::run("add a provider", error)))
-            .and_then(|mut builder| builder.commit_from_memory(bytes).map_err(|error| Error::run("load a model", error)));
+            .and_then(|builder| {
+                builder
+                    .with_execution_providers([dispatch])
+                    .map_err(|error| Error::run("add a provider", error))
+            })
+            .and_then(|mut builder| {
+                builder.commit_from_memory(bytes).map_err(|error| Error::run("load a model", error))
+            });
         match built {
             Ok(session) => return Ok((session, *provider)),
-            Err(error) => warn!(model = %path.display(), ?provider, %error, "provider not here, trying the next"),
+            Err(error) => {
+                warn!(model = %path.display(), ?provider, %error, "provider not here, trying the next")
+            }
         }
     }
-    let session = builder(library, config)?.commit_from_memory(bytes).map_err(|error| Error::run("load a model", error))?;
+    let session = builder(library, config)?
+        .commit_from_memory(bytes)
+        .map_err(|error| Error::run("load a model", error))?;
     Ok((session, Provider::Cpu))
 }
 

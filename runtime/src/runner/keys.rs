@@ -80,7 +80,14 @@ impl KeyState {
     }
 
     /// The row to write, after which this key's inputs count as saved.
-    pub(super) fn save(&mut self, stage: &str, key: &Key, term: u64, state: Snapshot, now_us: i64) -> StoredRow {
+    pub(super) fn save(
+        &mut self,
+        stage: &str,
+        key: &Key,
+        term: u64,
+        state: Snapshot,
+        now_us: i64,
+    ) -> StoredRow {
         self.last = Some(state.clone());
         let saved = Saved { term, state, offsets: self.offsets.clone(), outbox: self.outbox.clone() };
         self.changed = false;

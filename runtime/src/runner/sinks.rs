@@ -130,7 +130,12 @@ enum Failure {
     Fenced(String),
 }
 
-fn carry_out(job: &Job, context: &Context, consumer: &mut dyn Consumer, term: u64) -> Result<Option<Key>, Failure> {
+fn carry_out(
+    job: &Job,
+    context: &Context,
+    consumer: &mut dyn Consumer,
+    term: u64,
+) -> Result<Option<Key>, Failure> {
     let away = |error: &dyn std::fmt::Display| Failure::Away(error.to_string());
     match job {
         Job::Write(rows) => context.store.write(rows).map(|()| None).map_err(|error| away(&error)),

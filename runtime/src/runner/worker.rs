@@ -126,7 +126,10 @@ impl<S: Stage> Worker<S> {
         let Some(Event::Records(mut records)) = first else { return Ok(first) };
         let closes = Instant::now() + Duration::from_millis(self.config.batch_age_ms);
         while records.len() < count {
-            let Some(wait) = closes.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero()) else { break };
+            let Some(wait) = closes.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero())
+            else {
+                break;
+            };
             match self.consumer.poll(Take { count: count - records.len(), wait }).map_err(failed)? {
                 Some(Event::Records(more)) => records.extend(more),
                 Some(Event::Assigned(partitions)) => self.assigned(&partitions)?,
@@ -202,7 +205,9 @@ impl<S: Stage> Worker<S> {
             }
             match S::In::decode(&record) {
                 Ok(input) => items.push(Item { record, key, input }),
-                Err(error) => self.bury(&record, &Poison::new(format!("decode {}: {error}", record.topic.noun))),
+                Err(error) => {
+                    self.bury(&record, &Poison::new(format!("decode {}: {error}", record.topic.noun)))
+                }
             }
         }
         let limit = self.config.batch_mib << 20;
@@ -251,17 +256,25 @@ impl<S: Stage> Worker<S> {
         match catch_unwind(AssertUnwindSafe(|| self.stage.infer(inputs))) {
             Ok(seen) if seen.len() == inputs.len() => seen,
             Ok(seen) => {
-                error!(stage = S::NAME, given = inputs.len(), answered = seen.len(), "infer broke its contract");
+                error!(
+                    stage = S::NAME,
+                    given = inputs.len(),
+                    answered = seen.len(),
+                    "infer broke its contract"
+                );
                 inputs.iter().map(|_| Err(Poison::new("infer answered another number of inputs"))).collect()
             }
-            Err(_) if inputs.len() == 1 => vec![Err(Poison::new("infer panicked; the message is in the log"))],
+            Err(_) if inputs.len() == 1 => {
+                vec![Err(Poison::new("infer panicked; the message is in the log"))]
+            }
             Err(_) => inputs.iter().flat_map(|input| self.infer(&[input])).collect(),
         }
     }
 
     fn apply(&mut self, item: &Item<S::In>, seen: S::Seen) -> Result<(), Fatal> {
         let mut out = Collector::new(item.record.partition);
-        let applied = catch_unwind(AssertUnwindSafe(|| self.stage.apply(&item.key, &item.input, seen, &mut out)));
+        let applied =
+            catch_unwind(AssertUnwindSafe(|| self.stage.apply(&item.key, &item.input, seen, &mut out)));
         self.took(item);
         match applied {
             Ok(result) => {

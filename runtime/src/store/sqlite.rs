@@ -98,14 +98,16 @@ impl Store for Sqlite {
         if inserted == 1 {
             return Ok(true);
         }
-        Ok(value(&connection, &row.table, &row.partition, &row.sort).map_err(failed)?.as_deref() == Some(&row.body))
+        Ok(value(&connection, &row.table, &row.partition, &row.sort).map_err(failed)?.as_deref()
+            == Some(&row.body))
     }
 
     fn compare_and_set(&self, row: &StoredRow, expected: Option<&[u8]>) -> Result<bool, Error> {
         let failed = |error| failure("compare and set a row", &error);
         let mut connection = self.lock();
         let transaction = connection.transaction().map_err(failed)?;
-        if value(&transaction, &row.table, &row.partition, &row.sort).map_err(failed)?.as_deref() != expected {
+        if value(&transaction, &row.table, &row.partition, &row.sort).map_err(failed)?.as_deref() != expected
+        {
             return Ok(false);
         }
         transaction
@@ -187,7 +189,12 @@ impl Store for Sqlite {
                     }
                 }
                 if removed > 0 {
-                    warn!(table = table.name, removed, budget = self.retention.budget, "store over its budget, removed the oldest rows");
+                    warn!(
+                        table = table.name,
+                        removed,
+                        budget = self.retention.budget,
+                        "store over its budget, removed the oldest rows"
+                    );
                     gone.push((table.name, removed));
                 }
             }
@@ -196,7 +203,12 @@ impl Store for Sqlite {
     }
 }
 
-fn value(connection: &Connection, table: &str, partition: &str, sort: &[u8]) -> rusqlite::Result<Option<Vec<u8>>> {
+fn value(
+    connection: &Connection,
+    table: &str,
+    partition: &str,
+    sort: &[u8],
+) -> rusqlite::Result<Option<Vec<u8>>> {
     connection
         .prepare_cached(&format!("SELECT body FROM \"{table}\" WHERE partition = ?1 AND sort = ?2"))?
         .query_row(params![partition, sort], |row| row.get(0))

@@ -81,8 +81,12 @@ impl Telemetry {
         }
         let meters = meters.build();
         global::set_meter_provider(meters.clone());
-        let info = global::meter("cortex").u64_gauge("cortex.build.info").with_description("always 1").build();
-        info.record(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION")), KeyValue::new("process", process)]);
+        let info =
+            global::meter("cortex").u64_gauge("cortex.build.info").with_description("always 1").build();
+        info.record(
+            1,
+            &[KeyValue::new("version", env!("CARGO_PKG_VERSION")), KeyValue::new("process", process)],
+        );
         Ok(Self(Arc::new(Inner { registry, meters, tracers })))
     }
 

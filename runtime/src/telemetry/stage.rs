@@ -30,15 +30,32 @@ impl StageMetrics {
     pub fn new(stage: &'static str) -> Self {
         let meter = global::meter("cortex");
         let seconds = |name: &'static str, what: &'static str| {
-            meter.f64_histogram(name).with_unit("s").with_description(what).with_boundaries(SECONDS.to_vec()).build()
+            meter
+                .f64_histogram(name)
+                .with_unit("s")
+                .with_description(what)
+                .with_boundaries(SECONDS.to_vec())
+                .build()
         };
         Self {
             label: [KeyValue::new("stage", stage)],
-            received: meter.u64_counter("cortex.stage.received").with_description("inputs taken from the bus").build(),
+            received: meter
+                .u64_counter("cortex.stage.received")
+                .with_description("inputs taken from the bus")
+                .build(),
             emitted: meter.u64_counter("cortex.stage.emitted").with_description("messages published").build(),
-            dropped: meter.u64_counter("cortex.stage.dropped").with_description("inputs left out, by reason").build(),
-            poisoned: meter.u64_counter("cortex.stage.poisoned").with_description("inputs sent to the dead letters").build(),
-            retries: meter.u64_counter("cortex.stage.retries").with_description("times a sink was tried again").build(),
+            dropped: meter
+                .u64_counter("cortex.stage.dropped")
+                .with_description("inputs left out, by reason")
+                .build(),
+            poisoned: meter
+                .u64_counter("cortex.stage.poisoned")
+                .with_description("inputs sent to the dead letters")
+                .build(),
+            retries: meter
+                .u64_counter("cortex.stage.retries")
+                .with_description("times a sink was tried again")
+                .build(),
             batch: meter
                 .u64_histogram("cortex.stage.batch.size")
                 .with_description("inputs of a batch")
@@ -46,8 +63,14 @@ impl StageMetrics {
                 .build(),
             process: seconds("cortex.stage.process.duration", "from taking a batch to having applied it"),
             blocked: seconds("cortex.stage.blocked.duration", "time spent carrying out what a stage said"),
-            lag: meter.u64_gauge("cortex.stage.lag").with_description("messages waiting for the stage").build(),
-            age: seconds("cortex.frame.age", "from ingest having a frame in hand to the stage being done with it"),
+            lag: meter
+                .u64_gauge("cortex.stage.lag")
+                .with_description("messages waiting for the stage")
+                .build(),
+            age: seconds(
+                "cortex.frame.age",
+                "from ingest having a frame in hand to the stage being done with it",
+            ),
         }
     }
 
