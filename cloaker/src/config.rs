@@ -48,8 +48,11 @@ impl Config {
     /// What is wrong with the values, a sentence each.
     pub fn validate(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        if !(0.5..=30.0).contains(&self.hold_s) {
-            wrong.push("`cloaker.hold_s` must be 0.5 to 30 seconds".to_owned());
+        if !(3.0..=30.0).contains(&self.hold_s) {
+            wrong.push(
+                "`cloaker.hold_s` must be 3 to 30 seconds: shorter would show who is missed for a moment"
+                    .to_owned(),
+            );
         }
         if !(0.0..=0.5).contains(&self.person_score) {
             wrong.push("`cloaker.person_score` must be 0 to 0.5: above that people are missed".to_owned());

@@ -39,7 +39,10 @@ impl Region {
             let at = (value * size as f32).ceil();
             if at.is_nan() { size } else { at.clamp(0.0, size as f32) as usize }
         };
-        (low(self.x1, width), low(self.y1, height), high(self.x2, width), high(self.y2, height))
+        // Edges the wrong way round are still an area to cover.
+        let (x1, x2) = if self.x1 > self.x2 { (self.x2, self.x1) } else { (self.x1, self.x2) };
+        let (y1, y2) = if self.y1 > self.y2 { (self.y2, self.y1) } else { (self.y1, self.y2) };
+        (low(x1, width), low(y1, height), high(x2, width), high(y2, height))
     }
 }
 

@@ -11,7 +11,11 @@ use cortex_runtime::{
     still,
 };
 
-use crate::{Config, Error, Region, mask::mask, regions::head};
+use crate::{
+    Config, Error, Region,
+    mask::mask,
+    regions::{head, within},
+};
 
 /// Redacts stills, with models of its own.
 pub struct Redactor {
@@ -65,20 +69,25 @@ impl Redactor {
             y2: rect.y2 / height,
         };
         let mut regions: Vec<Region> = faces.iter().map(|face| region(face.rect.grow(1.3, 1.3))).collect();
+        let mut free: Vec<[f32; 4]> = regions
+            .iter()
+            .map(|face| {
+                [(face.x1 + face.x2) / 2.0, (face.y1 + face.y2) / 2.0, face.x2 - face.x1, face.y2 - face.y1]
+            })
+            .collect();
         for person in self.people(picture)? {
-            let upper = Rect { y2: person.y1 + person.height() * 0.45, ..person };
-            let has_face = faces.iter().any(|face| {
-                let (x, y) = face.rect.centre();
-                x > upper.x1 && x < upper.x2 && y > upper.y1 - person.height() * 0.1 && y < upper.y2
-            });
-            if !has_face {
-                let place = v1::Box {
-                    x1: person.x1 / width,
-                    y1: person.y1 / height,
-                    x2: person.x2 / width,
-                    y2: person.y2 / height,
-                };
-                let [x, y, w, h] = head(&place, width / height);
+            let place = v1::Box {
+                x1: person.x1 / width,
+                y1: person.y1 / height,
+                x2: person.x2 / width,
+                y2: person.y2 / height,
+            };
+            let part = head(&place, width / height);
+            // A face stands for one person only, and only where that person's head must be.
+            if let Some(index) = free.iter().position(|face| within(*face, part)) {
+                free.remove(index);
+            } else {
+                let [x, y, w, h] = part;
                 regions.push(Region { x1: x - w / 2.0, y1: y - h / 2.0, x2: x + w / 2.0, y2: y + h / 2.0 });
             }
         }

@@ -52,10 +52,11 @@ impl Regions {
         for object in seen.objects.iter().filter(|object| object.class == "person") {
             let Some(place) = object.r#box.as_ref() else { continue };
             let sure = object.score >= config.person_score || object.track != 0;
+            let part = head(place, aspect);
             let covered =
-                object.track != 0 && matched.contains(&object.track) && self.covers_head(object.track, place);
+                object.track != 0 && matched.contains(&object.track) && self.face_lies_in(object.track, part);
             if sure && !covered {
-                self.see(head(place, aspect), [object.velocity_x, object.velocity_y], object.track, true);
+                self.see(part, [object.velocity_x, object.velocity_y], object.track, true);
             }
         }
         let (now, hold_us) = (self.time_us, (config.hold_s * 1e6) as i64);
@@ -70,20 +71,22 @@ impl Regions {
     fn see(&mut self, place: [f32; 4], velocity: [f32; 2], track: u64, head: bool) {
         let now = self.time_us;
         self.held.retain(|held| {
-            let same_track = track != 0 && held.track == track && held.head == head;
-            let same_place = track == 0 && held.track == 0 && held.seen_us < now && within(held.place, place);
-            !(same_track || same_place)
+            let older = held.seen_us < now && held.head == head;
+            let same_track = track != 0 && held.track == track;
+            // What an untracked region does not cover whole is held on its own.
+            let covered = track == 0 && held.track == 0 && contains(place, held.place);
+            !(older && (same_track || covered))
         });
         self.held.push(Held { place, velocity, seen_us: now, track, head });
     }
 
-    /// Whether the face that was matched to this track lies where the head must be; else both are redacted.
-    fn covers_head(&self, track: u64, person: &v1::Box) -> bool {
-        self.held.iter().any(|held| {
-            let [_, y, _, height] = held.place;
-            let upper = person.y1 + (person.y2 - person.y1) * 0.35;
-            held.track == track && !held.head && held.seen_us == self.time_us && y - height / 4.0 <= upper
-        })
+    /// Whether the face that was matched to this track lies where the head must be; else both are redacted: it may be
+    /// somebody else's.
+    fn face_lies_in(&self, track: u64, head: [f32; 4]) -> bool {
+        let now = self.time_us;
+        self.held
+            .iter()
+            .any(|held| held.track == track && !held.head && held.seen_us == now && within(held.place, head))
     }
 }
 
@@ -92,7 +95,7 @@ impl Held {
     /// knows whether it went on.
     fn at(&self, now_us: i64) -> Region {
         let [x, y, width, height] = self.place;
-        let gone = ((now_us - self.seen_us) as f32 / 1e6).min(1.0);
+        let gone = (now_us - self.seen_us) as f32 / 1e6;
         let (dx, dy) = (self.velocity[0] * gone, self.velocity[1] * gone);
         let grow = 1.0 + 0.3 * gone;
         // A moving head is a little further than the box says: the detector's answer is of one moment.
@@ -121,8 +124,15 @@ pub(crate) fn head(place: &v1::Box, aspect: f32) -> [f32; 4] {
 }
 
 /// Whether the centre of one place lies in the other.
-fn within(inner: [f32; 4], outer: [f32; 4]) -> bool {
+pub(crate) fn within(inner: [f32; 4], outer: [f32; 4]) -> bool {
     (inner[0] - outer[0]).abs() < outer[2] / 2.0 && (inner[1] - outer[1]).abs() < outer[3] / 2.0
+}
+
+/// Whether one place lies in the other as a whole.
+fn contains(outer: [f32; 4], inner: [f32; 4]) -> bool {
+    [0, 1]
+        .into_iter()
+        .all(|axis| (inner[axis] - outer[axis]).abs() + inner[axis + 2] / 2.0 <= outer[axis + 2] / 2.0)
 }
 
 #[cfg(test)]

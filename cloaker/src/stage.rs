@@ -42,6 +42,8 @@ struct Camera {
     /// Since when there is no result, when that has been said.
     blanked: bool,
     answered_us: i64,
+    /// The newest frame that the detector skipped.
+    skipped: Option<Arc<Captured>>,
     counts: Counts,
 }
 
@@ -65,6 +67,8 @@ const NO_RESULT_US: i64 = 2_000_000;
 /// A viewer that has not asked for this long is gone.
 const VIEWER_US: i64 = 10_000_000;
 const SECOND_US: i64 = 1_000_000;
+/// After a start without a snapshot, whole pictures are redacted for this long.
+const COLD_US: i64 = 3_000_000;
 
 impl Cloaker {
     /// A cloaker with its settings.
@@ -73,14 +77,21 @@ impl Cloaker {
     }
 
     /// Sends a redacted picture to whoever looks.
-    fn show(&mut self, key: &Key, frame: &v1::Frame, masked: &Picture, said: Said, out: &mut Collector) {
-        let Some(camera) = self.cameras.get_mut(key) else { return };
+    fn show(
+        &mut self,
+        key: &Key,
+        frame: &v1::Frame,
+        masked: &Picture,
+        said: Said,
+        out: &mut Collector,
+    ) -> bool {
+        let Some(camera) = self.cameras.get_mut(key) else { return false };
         let now = cortex_runtime::runner::wall_clock();
         camera.viewers.retain(|_, asked| now - *asked < VIEWER_US);
         let interval = (1e6 / self.config.live_rate) as i64;
-        // Half an interval of grace: frames come a little early and late.
-        if camera.viewers.is_empty() || frame.time_us - camera.shown_us < interval / 2 {
-            return;
+        // A little grace: frames come early and late.
+        if camera.viewers.is_empty() || frame.time_us - camera.shown_us < interval - interval / 10 {
+            return false;
         }
         camera.shown_us = frame.time_us;
         let width = self.config.live_width.min(masked.width());
@@ -97,24 +108,18 @@ impl Cloaker {
             redacted: said.redacted,
             blanked: said.blanked,
         });
+        true
     }
 
     /// A frame and its result.
     fn cloak(&mut self, key: &Key, frame: &Captured, seen: &v1::Detections, out: &mut Collector) {
         let (Some(picture), Some(camera)) = (&frame.picture, self.cameras.get_mut(key)) else { return };
         let aspect = picture.width() as f32 / picture.height() as f32;
-        let cold_until = *camera
-            .kept
-            .cold_until_us
-            .get_or_insert(frame.message.time_us + (self.config.hold_s * 1e6) as i64);
+        let cold_until = *camera.kept.cold_until_us.get_or_insert(frame.message.time_us + COLD_US);
         let mut regions = camera.kept.regions.update(seen, &self.config, aspect);
         let mut blanked = String::new();
         if frame.message.time_us < cold_until {
             blanked = "just started: it is not known yet who is there".to_owned();
-        } else if !matches!(seen.outcome(), v1::Outcome::Analysed | v1::Outcome::Carried) {
-            blanked = format!("not analysed: {}", seen.reason);
-        }
-        if !blanked.is_empty() {
             regions = vec![Region::WHOLE];
         }
         let looked_at = !camera.viewers.is_empty();
@@ -137,22 +142,20 @@ impl Cloaker {
     /// With frames and no result for two seconds, one picture says so.
     fn blank(&mut self, key: &Key, now_us: i64, out: &mut Collector) {
         let Some(camera) = self.cameras.get_mut(key) else { return };
-        let waits = camera
-            .held
-            .oldest_us()
-            .is_some_and(|oldest| now_us - oldest.max(camera.answered_us) > NO_RESULT_US);
-        if !waits {
+        let skipped = camera.skipped.as_ref().map(|frame| frame.message.time_us);
+        let waiting = camera.held.oldest_us().into_iter().chain(skipped).min();
+        let waits = waiting.is_some_and(|oldest| now_us - oldest.max(camera.answered_us) > NO_RESULT_US);
+        if !waits || camera.blanked {
             return;
         }
-        let Some(newest) = camera.held.clear() else { return };
-        if std::mem::replace(&mut camera.blanked, true) {
-            return;
-        }
+        let Some(newest) = camera.held.clear().or_else(|| camera.skipped.take()) else { return };
         if let Some(picture) = &newest.picture {
             let masked = mask(picture, &[Region::WHOLE], self.config.style);
             let said =
                 Said { objects: Vec::new(), redacted: 1, blanked: "the detector does not answer".to_owned() };
-            self.show(key, &newest.message, &masked, said, out);
+            // Said once, to somebody.
+            let shown = self.show(key, &newest.message, &masked, said, out);
+            self.cameras.entry(key.clone()).and_modify(|camera| camera.blanked = shown);
         }
     }
 }
@@ -184,6 +187,13 @@ impl stage::Input for Input {
     fn wants_models(&self) -> bool {
         false
     }
+
+    fn received_us(&self) -> Option<i64> {
+        match self {
+            Self::Detections(seen) if seen.outcome() != v1::Outcome::Time => Some(seen.received_us),
+            _ => None,
+        }
+    }
 }
 
 impl Stage for Cloaker {
@@ -208,13 +218,21 @@ impl Stage for Cloaker {
             Input::Detections(seen) => {
                 let Some(id) = &seen.frame else { return Ok(()) };
                 let camera = self.cameras.entry(key.clone()).or_default();
-                camera.answered_us = seen.time_us;
-                camera.blanked = false;
+                let result = matches!(seen.outcome(), v1::Outcome::Analysed | v1::Outcome::Carried);
+                if result {
+                    camera.answered_us = seen.time_us;
+                    camera.blanked = false;
+                }
                 let aspect = seen.source_width.max(1) as f32 / seen.source_height.max(1) as f32;
                 if seen.outcome() == v1::Outcome::Time {
                     camera.kept.regions.update(seen, &self.config, aspect);
                 } else if let Some(frame) = camera.held.take(id.epoch, seen.n) {
-                    self.cloak(key, &frame, seen, out);
+                    // A frame that was skipped has no result, so it never leaves; the newest is kept to say so.
+                    if result {
+                        self.cloak(key, &frame, seen, out);
+                    } else {
+                        camera.skipped = Some(frame);
+                    }
                 } else {
                     // The frame is gone; what was seen in it holds all the same.
                     camera.kept.regions.update(seen, &self.config, aspect);

@@ -101,6 +101,10 @@ impl stage::Input for Input {
         self.0.picture.is_none().then_some(StreamTime(self.0.message.time_us))
     }
 
+    fn received_us(&self) -> Option<i64> {
+        Some(self.0.message.received_us)
+    }
+
     fn bytes(&self) -> usize {
         self.0.picture.as_ref().map_or(0, Picture::bytes)
     }

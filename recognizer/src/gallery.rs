@@ -14,7 +14,7 @@ use tracing::info;
 use crate::{Embedding, Error};
 
 /// Somebody enrolled.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Person {
     /// Random, in hex.
     pub id: String,

@@ -1,5 +1,7 @@
 //! A face to a vector: alignment, session, and the mirrored pass.
 
+use std::fmt;
+
 use cortex_models::{
     self as models, ARCFACE_112, DLIB_150, Decoder, Picture, Task, Tensor, chip, mirror, normalise,
 };
@@ -8,8 +10,15 @@ use cortex_runtime::infer::{self, Library, Session};
 use crate::Error;
 
 /// A face as a point on the unit sphere of its space.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Embedding(pub Vec<f32>);
+
+impl fmt::Debug for Embedding {
+    /// Biometric data never goes into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Embedding({})", self.0.len())
+    }
+}
 
 /// The embedding model, ready to run.
 pub struct Model {

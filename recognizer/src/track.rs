@@ -48,6 +48,8 @@ impl Views {
         cortex_models::normalise(&mut mean.0);
         match gallery.nearest(&mean, space) {
             Some(found) if found.similarity >= config.threshold && enough => Some(Verdict::Known(found)),
+            // One good view is too little for a match, and no sign of a stranger either.
+            Some(found) if found.similarity >= config.threshold => None,
             // Not known yet: better views may still come.
             found if ended => Some(Verdict::Unknown(found.map_or(-1.0, |found| found.similarity))),
             _ => None,

@@ -58,6 +58,11 @@ pub trait Input: Sized + Send + Sync + 'static {
         None
     }
 
+    /// When ingest had its frame in hand, in microseconds since 1970: for the metric of a frame's age.
+    fn received_us(&self) -> Option<i64> {
+        None
+    }
+
     /// Bytes of picture that it holds alive; counts against the batch's limit.
     fn bytes(&self) -> usize {
         0

@@ -13,7 +13,7 @@
 //!   (somebody may be in danger).
 //! - **Schedules** are read in the rule's own time zone, an IANA name; stream time decides, not the clock on the wall.
 //!
-//! A rule kind is one file with one [`Rule`]; adding one adds its line to [`KINDS`] and touches nothing else.
+//! A rule kind is one file with one [`Rule`]; adding one adds its line to `KINDS` and touches nothing else.
 
 mod crossing;
 mod crowd;

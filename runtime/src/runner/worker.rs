@@ -276,6 +276,10 @@ impl<S: Stage> Worker<S> {
         let applied =
             catch_unwind(AssertUnwindSafe(|| self.stage.apply(&item.key, &item.input, seen, &mut out)));
         self.took(item);
+        if let Some(received_us) = item.input.received_us() {
+            let age = u64::try_from(wall_clock() - received_us).unwrap_or(0);
+            self.metrics.age(Duration::from_micros(age));
+        }
         match applied {
             Ok(result) => {
                 result?;
@@ -450,7 +454,13 @@ impl<S: Stage> Worker<S> {
     }
 
     fn carry_out(&mut self, force: bool) -> Result<(), Fatal> {
+        let begun = Instant::now();
         let outcome = self.sinks.run(&self.context, &mut *self.consumer, force)?;
+        match &outcome {
+            Outcome::Done(published) if published.is_empty() => {}
+            Outcome::Done(_) => self.metrics.blocked(begun.elapsed()),
+            Outcome::Waiting(_) => self.metrics.retried(),
+        }
         let (Outcome::Done(published) | Outcome::Waiting(published)) = outcome;
         for key in published {
             if let Some(state) = self.keys.get_mut(&key)
