@@ -100,7 +100,8 @@ impl Feed {
                     return None;
                 }
                 // Keeps the average rate, without a burst after a pause.
-                self.due_us = (self.due_us + interval).max(time_us + interval / 2);
+                let first = if self.due_us == i64::MIN { time_us + interval } else { i64::MIN };
+                self.due_us = self.due_us.saturating_add(interval).max(time_us + interval / 2).max(first);
                 v1::Plan::Detect
             }
         };

@@ -1,0 +1,156 @@
+//! Frames and results meet: only a frame with a result leaves, in order, and without results one picture says so.
+//!
+//!     frames  1 2 3 4 ...      answers  2 3 ...      out  2 3 ...
+#![allow(clippy::unwrap_used)] // a broken promise ends the test
+
+use std::sync::Arc;
+
+use cortex_cloaker::{Cloaker, Config, Input};
+use cortex_models::Picture;
+use cortex_proto::v1;
+use cortex_runtime::{Captured, StreamTime, Tables, runner::wall_clock, testkit::Harness};
+use proptest::prelude::*;
+
+const START: i64 = 1_000_000_000_000_000;
+const STEP: i64 = 200_000;
+
+fn id(n: u64) -> v1::FrameId {
+    v1::FrameId { camera: "c".into(), role: 1, epoch: 1, seq: n }
+}
+
+fn frame(n: u64) -> Input {
+    let message = v1::Frame {
+        id: Some(id(n)),
+        n,
+        time_us: START + n as i64 * STEP,
+        width: 64,
+        height: 48,
+        source_width: 64,
+        source_height: 48,
+        ..Default::default()
+    };
+    Input::Frame(Arc::new(Captured { message, picture: Some(Picture::rgb(64, 48, vec![200; 64 * 48 * 3]).unwrap()) }))
+}
+
+fn answer(n: u64, outcome: v1::Outcome, keep: bool) -> Input {
+    Input::Detections(Arc::new(v1::Detections {
+        frame: Some(id(n)),
+        n,
+        time_us: START + n as i64 * STEP,
+        source_width: 64,
+        source_height: 48,
+        outcome: outcome as i32,
+        keep,
+        ..Default::default()
+    }))
+}
+
+fn watched() -> Harness<Cloaker> {
+    let mut harness = Harness::new(Cloaker::new(Config::default()), Tables::default());
+    let demand = v1::Demand { camera: "c".into(), asker: "viewer/1".into(), viewer: true, time_us: wall_clock(), ..Default::default() };
+    harness.feed("c", Input::Demand(Arc::new(demand)));
+    harness
+}
+
+fn shown(harness: &Harness<Cloaker>) -> Vec<(u64, String)> {
+    let pictures = harness.out.published::<v1::Cloaked>();
+    pictures.iter().map(|picture| (picture.frame.as_ref().unwrap().seq, picture.blanked.clone())).collect()
+}
+
+#[test]
+fn an_answer_lets_go_of_everything_below_it() {
+    let mut harness = watched();
+    (1..=4).for_each(|n| harness.feed("c", frame(n)));
+    harness.feed("c", answer(3, v1::Outcome::Analysed, false));
+    harness.feed("c", answer(2, v1::Outcome::Analysed, false));
+    harness.feed("c", answer(4, v1::Outcome::Analysed, false));
+    assert_eq!(shown(&harness).iter().map(|(n, _)| *n).collect::<Vec<_>>(), [3, 4]);
+}
+
+#[test]
+fn the_first_three_seconds_are_redacted_whole() {
+    let mut harness = watched();
+    for n in 0..20 {
+        harness.feed("c", frame(n));
+        harness.feed("c", answer(n, v1::Outcome::Analysed, false));
+    }
+    let whole: Vec<u64> = shown(&harness).into_iter().filter(|(_, why)| !why.is_empty()).map(|(n, _)| n).collect();
+    assert_eq!(whole, (0..15).collect::<Vec<_>>(), "3 s are 15 frames");
+}
+
+#[test]
+fn without_results_one_picture_says_so() {
+    let mut harness = watched();
+    for n in 0..30 {
+        harness.feed("c", frame(n));
+    }
+    harness.tick("c", StreamTime(START + 40 * STEP));
+    let shown = shown(&harness);
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert!(shown[0].1.contains("does not answer"));
+}
+
+#[test]
+fn a_skipped_frame_never_leaves() {
+    let mut harness = watched();
+    harness.feed("c", frame(1));
+    harness.feed("c", answer(1, v1::Outcome::Skipped, false));
+    assert!(shown(&harness).is_empty());
+}
+
+#[test]
+fn a_still_is_kept_without_a_viewer() {
+    let mut harness = Harness::new(Cloaker::new(Config::default()), Tables::default());
+    harness.feed("c", frame(1));
+    harness.feed("c", answer(1, v1::Outcome::Analysed, true));
+    assert!(shown(&harness).is_empty());
+    let stills: Vec<_> = harness.out.stored().iter().filter(|row| row.table == "stills").collect();
+    assert_eq!(stills.len(), 1);
+}
+
+#[test]
+fn a_restart_keeps_covering() {
+    let mut harness = watched();
+    for n in 0..20 {
+        harness.feed("c", frame(n));
+        let person = v1::Object {
+            class: "person".into(),
+            score: 0.9,
+            r#box: Some(v1::Box { x1: 0.4, y1: 0.2, x2: 0.5, y2: 0.8 }),
+            ..Default::default()
+        };
+        let Input::Detections(seen) = answer(n, v1::Outcome::Analysed, false) else { unreachable!() };
+        harness.feed("c", Input::Detections(Arc::new(v1::Detections { objects: vec![person], ..(*seen).clone() })));
+    }
+    harness.hand_over("c", Cloaker::new(Config::default()), Tables::default());
+    harness.take();
+    let demand = v1::Demand { camera: "c".into(), asker: "viewer/1".into(), viewer: true, time_us: wall_clock(), ..Default::default() };
+    harness.feed("c", Input::Demand(Arc::new(demand)));
+    harness.feed("c", frame(21));
+    harness.feed("c", answer(21, v1::Outcome::Analysed, false));
+    let pictures = harness.out.published::<v1::Cloaked>();
+    assert_eq!((pictures[0].redacted, pictures[0].blanked.as_str()), (1, ""), "the head of a moment ago is still covered");
+}
+
+proptest! {
+    /// However frames and answers interleave and get lost: what leaves has a result, and leaves once, in order.
+    #[test]
+    fn only_frames_with_a_result_leave(order in proptest::collection::vec((any::<bool>(), 0..12_u64), 0..60)) {
+        let mut harness = watched();
+        let (mut put, mut said) = (-1_i64, std::collections::BTreeSet::new());
+        for (is_frame, n) in order {
+            if is_frame {
+                if n as i64 > put {
+                    put = n as i64;
+                    harness.feed("c", frame(n));
+                }
+            } else {
+                said.insert(n);
+                harness.feed("c", answer(n, v1::Outcome::Analysed, false));
+            }
+        }
+        let shown: Vec<u64> = shown(&harness).into_iter().filter(|(_, why)| !why.contains("does not answer")).map(|(n, _)| n).collect();
+        prop_assert!(shown.iter().all(|n| said.contains(n)));
+        prop_assert!(shown.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", shown);
+    }
+}
