@@ -135,7 +135,9 @@ impl Cloaker {
                 jpeg: still::encode(&masked, self.config.quality),
             });
         }
-        let said = Said { objects: seen.objects.clone(), redacted: regions.len() as u32, blanked };
+        // Untracked boxes are for the tracker; people look at what is certain.
+        let objects = seen.objects.iter().filter(|object| object.track != 0).cloned().collect();
+        let said = Said { objects, redacted: regions.len() as u32, blanked };
         self.show(key, &frame.message, &masked, said, out);
     }
 
