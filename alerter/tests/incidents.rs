@@ -56,7 +56,10 @@ impl Story {
     /// What was told since the last time: change, count, severity.
     fn told(&mut self) -> Vec<(String, u32, i32)> {
         let out = self.harness.take();
-        out.published::<v1::Alert>().iter().map(|alert| (alert.change.clone(), alert.count, alert.severity)).collect()
+        out.published::<v1::Alert>()
+            .iter()
+            .map(|alert| (alert.change.clone(), alert.count, alert.severity))
+            .collect()
     }
 }
 

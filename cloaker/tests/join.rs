@@ -29,7 +29,10 @@ fn frame(n: u64) -> Input {
         source_height: 48,
         ..Default::default()
     };
-    Input::Frame(Arc::new(Captured { message, picture: Some(Picture::rgb(64, 48, vec![200; 64 * 48 * 3]).unwrap()) }))
+    Input::Frame(Arc::new(Captured {
+        message,
+        picture: Some(Picture::rgb(64, 48, vec![200; 64 * 48 * 3]).unwrap()),
+    }))
 }
 
 fn answer(n: u64, outcome: v1::Outcome, keep: bool) -> Input {
@@ -47,7 +50,13 @@ fn answer(n: u64, outcome: v1::Outcome, keep: bool) -> Input {
 
 fn watched() -> Harness<Cloaker> {
     let mut harness = Harness::new(Cloaker::new(Config::default()), Tables::default());
-    let demand = v1::Demand { camera: "c".into(), asker: "viewer/1".into(), viewer: true, time_us: wall_clock(), ..Default::default() };
+    let demand = v1::Demand {
+        camera: "c".into(),
+        asker: "viewer/1".into(),
+        viewer: true,
+        time_us: wall_clock(),
+        ..Default::default()
+    };
     harness.feed("c", Input::Demand(Arc::new(demand)));
     harness
 }
@@ -74,7 +83,8 @@ fn the_first_three_seconds_are_redacted_whole() {
         harness.feed("c", frame(n));
         harness.feed("c", answer(n, v1::Outcome::Analysed, false));
     }
-    let whole: Vec<u64> = shown(&harness).into_iter().filter(|(_, why)| !why.is_empty()).map(|(n, _)| n).collect();
+    let whole: Vec<u64> =
+        shown(&harness).into_iter().filter(|(_, why)| !why.is_empty()).map(|(n, _)| n).collect();
     assert_eq!(whole, (0..15).collect::<Vec<_>>(), "3 s are 15 frames");
 }
 
@@ -120,16 +130,29 @@ fn a_restart_keeps_covering() {
             ..Default::default()
         };
         let Input::Detections(seen) = answer(n, v1::Outcome::Analysed, false) else { unreachable!() };
-        harness.feed("c", Input::Detections(Arc::new(v1::Detections { objects: vec![person], ..(*seen).clone() })));
+        harness.feed(
+            "c",
+            Input::Detections(Arc::new(v1::Detections { objects: vec![person], ..(*seen).clone() })),
+        );
     }
     harness.hand_over("c", Cloaker::new(Config::default()), Tables::default());
     harness.take();
-    let demand = v1::Demand { camera: "c".into(), asker: "viewer/1".into(), viewer: true, time_us: wall_clock(), ..Default::default() };
+    let demand = v1::Demand {
+        camera: "c".into(),
+        asker: "viewer/1".into(),
+        viewer: true,
+        time_us: wall_clock(),
+        ..Default::default()
+    };
     harness.feed("c", Input::Demand(Arc::new(demand)));
     harness.feed("c", frame(21));
     harness.feed("c", answer(21, v1::Outcome::Analysed, false));
     let pictures = harness.out.published::<v1::Cloaked>();
-    assert_eq!((pictures[0].redacted, pictures[0].blanked.as_str()), (1, ""), "the head of a moment ago is still covered");
+    assert_eq!(
+        (pictures[0].redacted, pictures[0].blanked.as_str()),
+        (1, ""),
+        "the head of a moment ago is still covered"
+    );
 }
 
 proptest! {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use cortex_proto::v1::{self, config_entry::Entry};
 use cortex_runtime::{
+    Tables,
     config::{
         self, Errors, entries,
         profile::{Capability, Profile},
@@ -74,7 +76,28 @@ impl Config {
         if self.recognizer.enabled {
             wrong.extend(self.profile.refusal(Capability::Recognition, "recognizer.enabled"));
         }
+        wrong.extend(self.entries_wrong());
         wrong
+    }
+}
+
+impl Config {
+    /// What is wrong with cameras, zones and rules. Rules of cameras that come through the API are checked there.
+    fn entries_wrong(&self) -> Vec<String> {
+        let entries = match entries::resolve(&self.cameras, &self.zones, &self.rules, &[]) {
+            Ok(entries) => entries,
+            Err(wrong) => return wrong,
+        };
+        let mut tables = Tables::default();
+        for zone in entries.zones {
+            tables.take_config(&v1::ConfigEntry { entry: Some(Entry::Zone(zone)) });
+        }
+        let check = |(n, rule): (usize, &v1::Rule)| {
+            let error = cortex_detector::rules::validate(rule, &tables).err()?;
+            let (field, why) = error.split_once(": ").unwrap_or(("kind", &error));
+            Some(format!("`rules[{n}].{field}` {why}"))
+        };
+        entries.rules.iter().enumerate().filter_map(check).collect()
     }
 }
 
@@ -92,4 +115,29 @@ pub(crate) fn load_at(file: &Path) -> Result<Config, Errors> {
 pub(crate) fn load_demo() -> Result<Config, Errors> {
     let text = include_str!("../../demo/demo.toml");
     config::load_text(config::DEFAULTS, "demo.toml", text, config::environment(), Config::validate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_defaults_are_the_stages_own() {
+        let config: Config = config::load(config::DEFAULTS, None, [], Config::validate).unwrap();
+        assert_eq!(config.ingest, cortex_ingest::Config::default());
+        assert_eq!(config.detector, cortex_detector::Config::default());
+        assert_eq!(config.recognizer, cortex_recognizer::Config::default());
+        assert_eq!(config.cloaker, cortex_cloaker::Config::default());
+        assert_eq!(config.alerter, cortex_alerter::Config::default());
+        assert_eq!(config.runner, runner::Config::default());
+        assert_eq!(config.infer, infer::Config::default());
+    }
+
+    #[test]
+    fn a_misspelt_parameter_of_a_rule_is_found_with_its_line() {
+        let text = "[[rules]]\nid = 'many'\nkind = 'crowd'\ncount = 4\nsecnods = 3\n";
+        let errors =
+            config::load_text::<Config>(config::DEFAULTS, "x.toml", text, [], Config::validate).unwrap_err();
+        assert!(errors.to_string().contains("secnods"), "{errors}");
+    }
 }

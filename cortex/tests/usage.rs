@@ -27,3 +27,29 @@ fn what_the_profile_locks_cannot_be_switched_on() {
     assert_eq!(output.status.code(), Some(64), "{said}");
     assert!(said.contains("eu-public"), "{said}");
 }
+
+/// Pictures in, answers out: one face with its vector, and a picture in which no face is found any more.
+#[test]
+fn pictures_are_embedded_and_redacted() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("cortex.toml");
+    fs::write(&config, "").unwrap();
+    let picture = support::models().join("../golden/astronaut.png");
+    let embed = |image: &std::path::Path| {
+        let output =
+            support::command(&config, folder.path()).args(["embed", "--json"]).arg(image).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let clear = embed(&picture);
+    assert_eq!((clear["width"].as_u64(), clear["faces"].as_array().map(Vec::len)), (Some(512), Some(1)));
+    let vector = clear["faces"][0]["embedding"].as_array().unwrap();
+    let length: f64 = vector.iter().map(|value| value.as_f64().unwrap().powi(2)).sum();
+    assert!(vector.len() == 128 && (length - 1.0).abs() < 1e-3);
+
+    let out = folder.path().join("out");
+    let status =
+        support::command(&config, folder.path()).arg("redact").arg(&picture).arg("--out").arg(&out).status();
+    assert!(status.unwrap().success());
+    assert_eq!(embed(&out.join("astronaut.jpg"))["faces"].as_array().map(Vec::len), Some(0));
+}

@@ -28,7 +28,12 @@ fn context(runtime: &tokio::runtime::Runtime, cameras: &[(&str, &str)]) -> Conte
     let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
     let mut tables = Tables::default();
     for (id, url) in cameras {
-        tables.take_camera(&v1::Camera { id: (*id).into(), site: "s".into(), url: (*url).into(), ..Default::default() });
+        tables.take_camera(&v1::Camera {
+            id: (*id).into(),
+            site: "s".into(),
+            url: (*url).into(),
+            ..Default::default()
+        });
     }
     Context {
         bus: Arc::new(Embedded::open(None, Full::Shed).unwrap()),
@@ -111,7 +116,8 @@ fn a_truncated_file_and_garbage_end_without_harm() {
     std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
     std::fs::write(&garbage, [7; 10_000]).unwrap();
     let url = |path: &PathBuf| format!("file://{}", path.display());
-    let context = context(&runtime, &[("cut", &url(&cut)), ("garbage", &url(&garbage)), ("pattern", "test://pattern")]);
+    let context =
+        context(&runtime, &[("cut", &url(&cut)), ("garbage", &url(&garbage)), ("pattern", "test://pattern")]);
     let mut frames = context.bus.tail(&[&topics::FRAMES], From::End).unwrap();
     let mut anomalies = context.bus.tail(&[&topics::ANOMALIES], From::End).unwrap();
     run(&context);

@@ -1,16 +1,19 @@
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use cortex_proto::{
     topics,
     v1::{self, log_service_server::LogService},
 };
-use cortex_runtime::store::{Scan, table};
+use cortex_runtime::{
+    access::roles::SEE_NAMES,
+    store::{Scan, table},
+};
 use futures::{StreamExt, stream};
 use prost::Message;
 use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Response, Status};
 
-use super::{Answers, Front};
+use super::{Answers, Front, subject};
 use crate::subscribe::blocking;
 
 const MOST: usize = 500;
@@ -20,6 +23,7 @@ impl LogService for Front {
     type TailStream = Answers<v1::LogEntry>;
 
     async fn tail(&self, request: Request<v1::TailRequest>) -> Result<Response<Self::TailStream>, Status> {
+        let sees = sees_names(&request)?;
         let request = request.into_inner();
         // Attached before the store is read; what comes twice by that has the same id.
         let live = self.hub.log();
@@ -27,8 +31,8 @@ impl LogService for Front {
         earlier.reverse();
         let heads: HashMap<u32, u64> =
             earlier.iter().map(|entry| (entry.partition, entry.sequence)).collect();
-        let state = (self.clone(), live, heads, request.kind);
-        let after = stream::unfold(state, |(front, mut live, heads, kind)| async move {
+        let state = (self.clone(), live, heads, request.kind, sees);
+        let after = stream::unfold(state, |(front, mut live, heads, kind, sees)| async move {
             let stop = front.context.stop();
             loop {
                 let entry = tokio::select! {
@@ -39,8 +43,8 @@ impl LogService for Front {
                     Ok(entry) => {
                         let news = entry.sequence > heads.get(&entry.partition).copied().unwrap_or(0);
                         if news && (kind == 0 || entry.kind == kind) {
-                            let entry = front.named(v1::LogEntry::clone(&Arc::clone(&entry))).await;
-                            return Some((Ok(entry), (front, live, heads, kind)));
+                            let entry = front.named(v1::LogEntry::clone(&entry), sees).await;
+                            return Some((Ok(entry), (front, live, heads, kind, sees)));
                         }
                     }
                     // A log is for looking, not for counting: what was missed is in the list.
@@ -51,7 +55,7 @@ impl LogService for Front {
         });
         let mut named = Vec::with_capacity(earlier.len());
         for entry in earlier {
-            named.push(Ok(self.named(entry).await));
+            named.push(Ok(self.named(entry, sees).await));
         }
         Ok(Response::new(Box::pin(stream::iter(named).chain(after))))
     }
@@ -60,12 +64,13 @@ impl LogService for Front {
         &self,
         request: Request<v1::ListLogRequest>,
     ) -> Result<Response<v1::ListLogResponse>, Status> {
+        let sees = sees_names(&request)?;
         let request = request.into_inner();
         let limit = if request.limit == 0 { 100 } else { (request.limit as usize).min(MOST) };
         let before = if request.before_us == 0 { i64::MAX } else { request.before_us };
         let mut entries = Vec::new();
         for entry in self.entries(request.kind, limit, before).await? {
-            entries.push(self.named(entry).await);
+            entries.push(self.named(entry, sees).await);
         }
         Ok(Response::new(v1::ListLogResponse { entries }))
     }
@@ -91,9 +96,10 @@ impl Front {
         .await
     }
 
-    /// An entry with the name of its person: messages carry ids only.
-    async fn named(&self, mut entry: v1::LogEntry) -> v1::LogEntry {
-        if !entry.person.is_empty()
+    /// An entry with the name of its person, for who may see it: messages carry ids only.
+    async fn named(&self, mut entry: v1::LogEntry, sees: bool) -> v1::LogEntry {
+        if sees
+            && !entry.person.is_empty()
             && let Ok(people) = (self.hands.people)(v1::ListIdentitiesRequest {}).await
             && let Some(person) = people.people.into_iter().find(|person| person.id == entry.person)
         {
@@ -101,4 +107,9 @@ impl Front {
         }
         entry
     }
+}
+
+/// Whether the caller may see people's names.
+fn sees_names<T>(request: &Request<T>) -> Result<bool, Status> {
+    Ok(subject(request)?.roles.iter().any(|role| SEE_NAMES.contains(role)))
 }

@@ -32,6 +32,7 @@ export function Tile(props: {
 }) {
   const desk = useDesk();
   const plan = useStore(desk.plan);
+  const links = useStore(desk.links);
   const canvas = useRef<HTMLCanvasElement>(null);
   const { ref: room, width, height } = useElementSize();
   const [shown, setShown] = useState<Arrival | null>(null);
@@ -90,7 +91,7 @@ export function Tile(props: {
           )}
         </div>
       </div>
-      <TileFoot health={health} />
+      <TileFoot health={health} current={links.cameras.state === "live"} />
     </figure>
   );
 }

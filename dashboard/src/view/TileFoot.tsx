@@ -4,14 +4,15 @@ import type { Health } from "../state/health";
 import { dropText } from "../words/kinds";
 import style from "./TileFoot.module.css";
 
-/** How many pictures were analysed, and what became of the others. */
-export function TileFoot(props: { readonly health: Health }) {
+/** How many pictures were analysed, and what became of the others; `current` unless the server was lost since. */
+export function TileFoot(props: { readonly health: Health; readonly current: boolean }) {
   const { health } = props;
+  const connected = props.current ? health.connected : undefined;
   const left = health.dropped.reduce((sum, [, count]) => sum + count, 0n);
   return (
     <figcaption className={style.foot}>
-      <span className={style.link} data-connected={health.connected ?? "unknown"}>
-        {health.connected === undefined ? "no status yet" : health.connected ? "connected" : "not connected"}
+      <span className={style.link} data-connected={connected ?? "unknown"}>
+        {connected === undefined ? "status unknown" : connected ? "connected" : "not connected"}
       </span>
       <span>
         analysed {health.analysed.toLocaleString()} of {health.received.toLocaleString()}
