@@ -83,7 +83,9 @@ mod tests {
         for y in 30..90 {
             for x in 40..70 {
                 let at = (y * width + x + shift) * 3;
-                let value = ((x * 7 + y * 13) % 160) as u8 + 60;
+                let value = (140.0
+                    + 50.0 * (x as f32 / 4.0).sin()
+                    + 40.0 * (y as f32 / 5.0 + x as f32 / 9.0).cos()) as u8;
                 pixels[at..at + 3].fill(value);
             }
         }
