@@ -46,6 +46,8 @@ struct Camera {
     told: BTreeMap<u64, String>,
 }
 
+/// Without a better view for so long, what there is must do.
+const PATIENCE_US: i64 = 3_000_000;
 /// Tracks remembered as told.
 const TOLD: usize = 500;
 
@@ -191,6 +193,14 @@ impl Stage for Recognizer {
                 self.judge(key, track, false, out);
             }
             Input::Detections(seen) => {
+                let camera = self.cameras.entry(key.clone()).or_default();
+                let waiting = |(track, (_, chip)): (&u64, &(Views, v1::Chip))| {
+                    let patient = seen.time_us - chip.time_us < PATIENCE_US;
+                    (!patient && !camera.told.contains_key(track)).then_some(*track)
+                };
+                for track in camera.views.iter().filter_map(waiting).collect::<Vec<_>>() {
+                    self.judge(key, track, true, out);
+                }
                 for track in &seen.ended {
                     self.judge(key, *track, true, out);
                     self.cameras.entry(key.clone()).or_default().views.remove(track);
