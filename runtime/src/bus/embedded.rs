@@ -170,7 +170,9 @@ impl Consumer for Member {
         loop {
             let ends = state.ends.clone();
             let group = state.group(&self.group);
-            group.set_busy(&self.name, false);
+            if group.set_busy(&self.name, false) {
+                self.shared.changed.notify_all();
+            }
             let Change { lost, gained } = group.change(&self.name);
             if !lost.is_empty() {
                 self.letting_go.clone_from(&lost);
@@ -209,10 +211,10 @@ impl Consumer for Member {
             }
             if !records.is_empty() {
                 group.set_busy(&self.name, true);
+                // A slot is free: who waits for it may go on.
                 self.shared.changed.notify_all();
                 return Ok(Some(Event::Records(records)));
             }
-            self.shared.changed.notify_all();
             let Some(left) = deadline.checked_duration_since(Instant::now()) else { return Ok(None) };
             state = self.shared.wait(state, left);
         }
@@ -252,7 +254,9 @@ impl Tail for Reader {
         loop {
             let ends = state.ends.clone();
             let tail = state.tails.get_mut(&self.id).expect("a tail lives until its reader is dropped");
-            tail.busy = false;
+            if std::mem::replace(&mut tail.busy, false) {
+                self.shared.changed.notify_all();
+            }
             let mut records = tail.inbox.take(|_| true, take.count);
             for ((noun, partition), end) in &ends {
                 let Some(topic) = tail.topics.iter().find(|topic| topic.noun == *noun) else { continue };
@@ -269,7 +273,6 @@ impl Tail for Reader {
                 self.shared.changed.notify_all();
                 return Ok(records);
             }
-            self.shared.changed.notify_all();
             let Some(left) = deadline.checked_duration_since(Instant::now()) else { return Ok(records) };
             state = self.shared.wait(state, left);
         }

@@ -80,10 +80,9 @@ impl Group {
         self.topics.iter().any(|other| other.noun == topic.noun)
     }
 
-    pub(super) fn set_busy(&mut self, member: &str, busy: bool) {
-        if let Some(state) = self.members.get_mut(member) {
-            *state = busy;
-        }
+    /// Answers whether that changed: whoever waits for the bus to settle must hear of it, and of nothing else.
+    pub(super) fn set_busy(&mut self, member: &str, busy: bool) -> bool {
+        self.members.get_mut(member).is_some_and(|state| std::mem::replace(state, busy) != busy)
     }
 
     pub(super) fn is_busy(&self) -> bool {
