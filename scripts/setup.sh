@@ -73,6 +73,14 @@ onnxruntime() {
     rm -rf "$fetched"
 }
 
+models() { # so that cortex runs from any folder
+    diff --recursive --brief models/files "$CORTEX_HOME/models" >/dev/null 2>&1 || {
+        say "putting the models into $CORTEX_HOME/models (48 MB)"
+        rm -rf "$CORTEX_HOME/models"
+        cp --recursive models/files "$CORTEX_HOME/models"
+    }
+}
+
 node_is_new_enough() { # what Vite 7 asks for
     local have
     command -v npm >/dev/null || return 1
@@ -145,6 +153,7 @@ CREDIT
 packages "$@"
 rust
 onnxruntime
+models
 node_js
 dashboard
 demo_clip

@@ -20,7 +20,7 @@ pub(crate) struct Options {
     pub(crate) clip: PathBuf,
     /// Cortex's binary, built for speed
     #[arg(long)]
-    cortex: PathBuf,
+    pub(crate) cortex: PathBuf,
     /// A Python with the packages of `bench/peers/requirements.txt`
     #[arg(long)]
     python: PathBuf,

@@ -4,6 +4,7 @@ mod affinity;
 mod child;
 mod clip;
 mod efficiency;
+mod latency;
 mod overload;
 mod parts;
 mod report;
@@ -26,6 +27,8 @@ enum Benchmark {
     Efficiency(efficiency::Options),
     /// Decoded frames at many times what fits: goodput, age of what is analysed, and what became of the rest
     Overload(overload::Options),
+    /// From a frame's arrival to the alert in a subscriber's hand, alone and under load
+    Latency(latency::Options),
     /// Every benchmark with its defaults
     All(efficiency::Options),
     /// The unavoidable parts alone, once; what `efficiency` runs as a child
@@ -59,9 +62,11 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Efficiency(options) => efficiency::run(&options),
         Benchmark::Overload(options) => overload::run(&options),
+        Benchmark::Latency(options) => latency::run(&options),
         Benchmark::All(options) => {
             efficiency::run(&options)?;
-            overload::run(&overload::Options::beside(&options))
+            overload::run(&overload::Options::beside(&options))?;
+            latency::run(&latency::Options::beside(&options))
         }
         Benchmark::Parts(work) => parts::run(&work),
     }

@@ -20,7 +20,7 @@ use serde::Serialize;
 use self::plant::{Answer, Plant};
 use crate::{
     Work, efficiency,
-    report::{line, median},
+    report::{line, median, percentile},
 };
 
 /// What is offered, and for how long.
@@ -139,9 +139,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let told = end(&mut plant, &answers, &mut tally)?;
     plant.stop()?;
     ages.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        ages.get((ages.len().saturating_sub(1) as f64 * share) as usize).copied().unwrap_or(f64::NAN)
-    };
+    let at = |share| percentile(&ages, share);
     let measured = Measured {
         cameras: options.cameras,
         goodput_over_capacity: median(&goodput) / median(&capacity),

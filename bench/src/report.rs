@@ -27,6 +27,12 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// The value below which a share of the sorted values lies. NaN for none.
+pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1) as f64;
+    sorted.get((last * share).round() as usize).copied().unwrap_or(f64::NAN)
+}
+
 /// One line to the terminal.
 pub(crate) fn line(text: impl std::fmt::Display) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{text}")

@@ -425,5 +425,6 @@ fn object(
         velocity_y: velocity.1 / picture.height() as f32,
         born_us: track.map_or(0, |track| track.born_us),
         present: track.is_some_and(|track| track.present),
+        pose: None,
     }
 }

@@ -30,6 +30,7 @@ pub(crate) struct Feed {
     pace: Pace,
     seq: u64,
     n: u64,
+    /// A time in the stream, and the same on the clock of stream time.
     first: Option<(i64, i64)>,
     last_us: i64,
     due_us: i64,
@@ -83,10 +84,16 @@ impl Feed {
         self.received += 1;
         self.source = size;
         let mut time_us = self.time(pts_us, now_us);
-        if matches!(self.pace, Pace::Live { .. }) && (time_us - now_us).abs() > OFF_US {
-            self.jumps += 1;
-            self.begin_epoch();
-            time_us = self.time(pts_us, now_us);
+        if matches!(self.pace, Pace::Live { .. }) {
+            if (time_us - now_us).abs() > OFF_US {
+                self.jumps += 1;
+                self.begin_epoch();
+                time_us = self.time(pts_us, now_us);
+            } else if time_us > now_us {
+                // No picture comes before it was made: the quickest one so far tells best what the clocks differ by.
+                self.first = Some((pts_us, now_us));
+                time_us = self.time(pts_us, now_us);
+            }
         }
         let seq = self.seq;
         self.seq += 1;
@@ -204,6 +211,8 @@ mod tests {
         let one = feed.deliver(0, 5_000_000, (1, 1)).unwrap();
         let two = feed.deliver(100_000, 5_100_000, (1, 1)).unwrap();
         assert!(two.time_us > one.time_us);
+        let early = feed.deliver(200_000, 5_150_000, (1, 1)).unwrap();
+        assert_eq!(early.time_us, 5_150_000, "stream time is never ahead of the clock");
         let jumped = feed.deliver(9_000_000, 5_200_000, (1, 1)).unwrap();
         assert_eq!((jumped.id.unwrap().epoch, jumped.n, feed.jumps), (epoch(7, 2), 0, 1));
     }

@@ -235,7 +235,7 @@ fn tell(
             .collect(),
         r#box: object.and_then(|object| object.r#box),
         models: HashMap::clone(&seen.models),
-        person: String::new(),
+        ..Default::default()
     }
 }
 

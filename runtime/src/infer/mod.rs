@@ -11,12 +11,14 @@ mod session;
 
 use std::path::PathBuf;
 
-use cortex_models::{Manifest, ManifestError, Precision, Task};
+use cortex_models::{Manifest, ManifestError, Model, Precision, Task};
 use serde::{Deserialize, Serialize};
 
 pub use choose::faster;
 pub use library::Library;
 pub use session::Session;
+
+use crate::config::home;
 
 /// Where models and runtime are, and what runs them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -24,7 +26,7 @@ pub use session::Session;
 pub struct Config {
     /// ONNX Runtime's shared library, 1.24 or later; empty for `onnxruntime/libonnxruntime.so` in Cortex's home.
     pub library: PathBuf,
-    /// Folder of the model files.
+    /// Folder of the model files; empty for `models` in Cortex's home, where the set-up puts those that ship.
     pub models: PathBuf,
     /// Manifest of models of your own; empty for the one that ships with Cortex.
     pub manifest: PathBuf,
@@ -112,7 +114,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             library: PathBuf::new(),
-            models: PathBuf::from("models/files"),
+            models: PathBuf::new(),
             manifest: PathBuf::new(),
             providers: vec![Provider::TensorRt, Provider::Cuda, Provider::Cpu],
             threads: 1,
@@ -132,6 +134,12 @@ impl Config {
             wrong.push("`infer.providers` must end with \"cpu\", the one that is always there".to_owned());
         }
         wrong
+    }
+
+    /// The file of a model.
+    pub fn file(&self, model: &Model) -> PathBuf {
+        let folder = if self.models.as_os_str().is_empty() { home().join("models") } else { self.models.clone() };
+        folder.join(&model.file)
     }
 
     /// The manifest that is in force.

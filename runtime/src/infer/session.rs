@@ -25,7 +25,7 @@ pub struct Session {
 impl Session {
     /// Reads, verifies, walks and loads a model, each from the same bytes.
     pub fn open(library: &Library, config: &Config, model: &Model) -> Result<Self, Error> {
-        let path = config.models.join(&model.file);
+        let path = config.file(model);
         let name = || path.display().to_string();
         let bytes = fs::read(&path).map_err(|source| Error::Read { path: name(), source })?;
         let digest = hex::encode(Sha256::digest(&bytes));
