@@ -136,7 +136,8 @@ impl Stage for Detector {
         let frame = &input.0.message;
         let (Some(id), Some(picture)) = (&frame.id, &input.0.picture) else { return Ok(()) };
         let camera = self.cameras.entry(key.clone()).or_default();
-        if !camera.kept.begin(frame, id) {
+        let mut ended = Vec::new();
+        if !camera.kept.begin(frame, id, &mut ended) {
             return Ok(());
         }
         let mut answer = v1::Detections {
@@ -148,6 +149,7 @@ impl Stage for Detector {
             source_height: frame.source_height,
             models: self.digests.clone(),
             rules_version: self.tables.rules_version,
+            ended,
             ..Default::default()
         };
         if seen.failed.is_empty() {
@@ -207,7 +209,6 @@ impl Stage for Detector {
     }
 
     fn tick(&mut self, key: &Key, now: StreamTime, out: &mut Collector) {
-        let settings = self.settings();
         let Some(camera) = self.cameras.get_mut(key) else { return };
         let (Some((_, n, _)), Some(frame)) = (camera.kept.last, camera.kept.frame.clone()) else { return };
         if camera.kept.tracker.tracks.is_empty() && !camera.engine.waits() {
@@ -225,7 +226,7 @@ impl Stage for Detector {
             rules_version: self.tables.rules_version,
             ..Default::default()
         };
-        camera.kept.tracker.wait(now.0, settings, &mut answer.ended);
+        camera.kept.tracker.wait(now.0, &mut answer.ended);
         let anomalies = camera.engine.look(&answer);
         say(answer, anomalies, out);
     }
@@ -269,8 +270,8 @@ impl Stage for Detector {
 }
 
 impl Kept {
-    /// Takes note of a frame; `false` for one that is not newer than the last.
-    fn begin(&mut self, frame: &v1::Frame, id: &v1::FrameId) -> bool {
+    /// Takes note of a frame; `false` for one that is not newer than the last. Tracks that end with it go to `ended`.
+    fn begin(&mut self, frame: &v1::Frame, id: &v1::FrameId, ended: &mut Vec<u64>) -> bool {
         self.counts.received += 1;
         self.frame = Some(id.clone());
         self.source = (frame.source_width, frame.source_height);
@@ -289,7 +290,7 @@ impl Kept {
                 if (0..SAME_SCENE_US).contains(&(frame.time_us - time_us)) {
                     self.tracker.reconnect(frame.time_us);
                 } else {
-                    self.tracker.clear();
+                    self.tracker.clear(ended);
                 }
             }
             Some((_, n, _)) => self.lost(frame.n - n - 1),

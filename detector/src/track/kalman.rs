@@ -97,6 +97,12 @@ impl Motion {
         (self.x.velocity, self.y.velocity)
     }
 
+    /// The view moved, and everything with it, by so many pixels.
+    pub(super) fn shift(&mut self, (dx, dy): (f32, f32)) {
+        self.x.value += dx;
+        self.y.value += dy;
+    }
+
     /// A hidden thing slows down: it stands behind something, or went another way.
     pub(super) fn slow_down(&mut self, factor: f32) {
         self.x.velocity *= factor;

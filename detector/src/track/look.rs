@@ -4,8 +4,9 @@ use cortex_models::{Format, Picture, Rect};
 use serde::{Deserialize, Serialize};
 
 const PARTS: usize = 3;
-/// Four levels of luma, and four by four of chroma.
-const BINS: usize = 4 + 16;
+/// Eight levels of luma, and four by four of chroma.
+const LUMA: usize = 8;
+const BINS: usize = LUMA + 16;
 const ACROSS: usize = 8;
 const DOWN: usize = 8;
 
@@ -34,8 +35,8 @@ impl Look {
                         plane.data[y * plane.stride + x]
                     };
                     let (luma, cb, cr) = (at(0, x, y), at(1, x / 2, y / 2), at(2, x / 2, y / 2));
-                    counts[part * BINS + usize::from(luma >> 6)] += 1;
-                    counts[part * BINS + 4 + usize::from(level(cb) * 4 + level(cr))] += 1;
+                    counts[part * BINS + usize::from(brightness(luma))] += 1;
+                    counts[part * BINS + LUMA + usize::from(tint(cb) * 4 + tint(cr))] += 1;
                 }
             }
         }
@@ -58,8 +59,22 @@ impl Look {
     }
 }
 
+/// Luma in eight levels, finer where it is dark: most clothes are.
+fn brightness(luma: u8) -> u8 {
+    match luma {
+        0..20 => 0,
+        20..36 => 1,
+        36..56 => 2,
+        56..80 => 3,
+        80..110 => 4,
+        110..145 => 5,
+        145..190 => 6,
+        _ => 7,
+    }
+}
+
 /// Chroma in four levels; most of the world is near grey, so the steps are finer there.
-fn level(chroma: u8) -> u8 {
+fn tint(chroma: u8) -> u8 {
     match chroma {
         0..118 => 0,
         118..128 => 1,
