@@ -3,7 +3,8 @@
 
 use fast_image_resize::{
     FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    images::{TypedImage, TypedImageRef},
+    pixels::U8,
 };
 
 use crate::{Format, Matrix, Picture, Plane, Rect, Tensor};
@@ -196,28 +197,42 @@ impl Preprocessor {
             } else {
                 ResizeAlg::Interpolation(FilterType::Bilinear)
             };
-            // Rows may be longer than they show: the source is as wide as its stride, and cropped. A stride that is
-            // not whole pixels, or a last row cut short, is packed first.
-            let whole = plane.stride.is_multiple_of(bytes) && plane.data.len() >= plane.stride * h;
-            let copied: Vec<u8>;
-            let (data, line) = if whole {
-                (&plane.data[..plane.stride * h], plane.stride / bytes)
-            } else {
-                copied =
-                    (0..h).flat_map(|row| &plane.data[row * plane.stride..][..w * bytes]).copied().collect();
-                (&copied[..], w)
-            };
-            let source = ImageRef::new(line as u32, h as u32, data, kind).expect("the plane holds its rows");
-            let mut target = Image::from_slice_u8(width as u32, height as u32, &mut packed, kind)
-                .expect("sized just above");
             let options =
                 ResizeOptions::new().resize_alg(filter).use_alpha(false).crop(0.0, 0.0, w as f64, h as f64);
-            self.resizer
-                .resize(&source, &mut target, &options)
-                .expect("both images have one pixel type and a crop inside");
+            // Rows may be longer than they show: the source is as wide as its stride, and cropped. A last row cut
+            // short is copied first, and the channels of RGB one by one.
+            if bytes == 1 && plane.data.len() >= plane.stride * h {
+                let from = (&plane.data[..plane.stride * h], plane.stride, h);
+                scale(&mut self.resizer, from, (&mut packed, width, height), &options);
+            } else {
+                let mut scaled = vec![0; width * height];
+                for channel in 0..bytes {
+                    let row = |row: usize| plane.data[row * plane.stride..][..w * bytes].iter();
+                    let copied: Vec<u8> =
+                        (0..h).flat_map(|y| row(y).skip(channel).step_by(bytes)).copied().collect();
+                    scale(&mut self.resizer, (&copied, w, h), (&mut scaled, width, height), &options);
+                    let targets = packed.iter_mut().skip(channel).step_by(bytes);
+                    targets.zip(&scaled).for_each(|(target, value)| *target = *value);
+                }
+            }
         }
         self.planes[into] = packed;
     }
+}
+
+/// Resizes one channel: bytes, width and height on both sides. Of one channel only, because the resizer for pixels of
+/// three takes a minute to compile.
+fn scale(
+    resizer: &mut Resizer,
+    (data, w, h): (&[u8], usize, usize),
+    (packed, width, height): (&mut [u8], usize, usize),
+    options: &ResizeOptions,
+) {
+    let source =
+        TypedImageRef::<U8>::from_buffer(w as u32, h as u32, data).expect("the plane holds its rows");
+    let mut target =
+        TypedImage::<U8>::from_buffer(width as u32, height as u32, packed).expect("sized by the caller");
+    resizer.resize_typed(&source, &mut target, options).expect("the crop lies inside");
 }
 
 /// The inner rectangle of a tensor's three planes.
