@@ -14,7 +14,7 @@ use cortex_runtime::{
 use crate::{
     Config, Error, Region,
     mask::mask,
-    regions::{Regions, grown, head, within},
+    regions::{Regions, head, middle, within},
 };
 
 /// Redacts stills, with models of its own.
@@ -113,7 +113,7 @@ fn bind(seen: &mut v1::Detections, aspect: f32) {
     for (person, track) in seen.objects.iter_mut().zip(1..) {
         let part = person.r#box.as_ref().map(|place| head(place, aspect));
         let owns = |face: &&mut v1::Face| {
-            let centre = face.r#box.as_ref().map(|place| grown(place, 1.0));
+            let centre = face.r#box.as_ref().map(middle);
             face.track == 0 && centre.zip(part).is_some_and(|(face, part)| within(face, part))
         };
         if let Some(face) = seen.faces.iter_mut().find(owns) {
