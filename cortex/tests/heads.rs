@@ -62,11 +62,11 @@ fn heads_of_people_far_away_lie_under_the_mask() {
     judge(&support::clip(), &heads(include_str!("clips/vtest.heads.csv")), 0.35);
 }
 
-/// Two people near the camera who bend their heads to the side: their faces are found.
+/// Two people near the camera who bend their heads to the side: their faces are found. They fill the picture.
 #[test]
 fn heads_of_people_near_lie_under_the_mask() {
     let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clips/head-pose.mp4");
-    judge(&clip, &heads(include_str!("clips/head-pose.heads.csv")), 0.8);
+    judge(&clip, &heads(include_str!("clips/head-pose.heads.csv")), 1.0);
 }
 
 /// Plays a clip and looks at every frame that leaves: annotated heads are grey, and at most this share of the picture.
