@@ -8,7 +8,7 @@ pub struct Config {
     pub style: Style,
     /// A region stays redacted this long after it was last seen, in seconds of stream time.
     pub hold_s: f32,
-    /// Persons from this score on have their head redacted, 0..1.
+    /// Persons from this score on have their head redacted, 0..0.2; in stills too.
     pub person_score: f32,
     /// Width of the live picture, in pixels.
     pub live_width: usize,
@@ -18,7 +18,14 @@ pub struct Config {
     pub quality: u8,
     /// Bytes of pictures held for one camera until the detector answers, in MiB.
     pub held_mib: usize,
+    /// A picture is held this long until the detector answers, in seconds of stream time. Twice the detector's
+    /// deadline: after two seconds without a result a redacted picture says so.
+    pub held_s: f32,
 }
+
+/// Highest score below which a person may be passed over. Above it people are missed that anybody would see; the
+/// detector must not list less.
+const PERSON_SCORE: f32 = 0.2;
 
 /// What is put over a face.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -35,11 +42,12 @@ impl Default for Config {
         Self {
             style: Style::Cells,
             hold_s: 3.0,
-            person_score: 0.2,
+            person_score: 0.1,
             live_width: 768,
             live_rate: 10.0,
             quality: 80,
             held_mib: 64,
+            held_s: 4.0,
         }
     }
 }
@@ -54,8 +62,16 @@ impl Config {
                     .to_owned(),
             );
         }
-        if !(0.0..=0.5).contains(&self.person_score) {
-            wrong.push("`cloaker.person_score` must be 0 to 0.5: above that people are missed".to_owned());
+        if !(0.0..=PERSON_SCORE).contains(&self.person_score) {
+            wrong.push(format!(
+                "`cloaker.person_score` must be 0 to {PERSON_SCORE}: above that heads of people stay visible"
+            ));
+        }
+        if !(2.0..=60.0).contains(&self.held_s) {
+            wrong.push(
+                "`cloaker.held_s` must be 2 to 60 seconds: the detector needs time, and clear pictures are not kept"
+                    .to_owned(),
+            );
         }
         if !(64..=4096).contains(&self.live_width) || !(0.1..=60.0).contains(&self.live_rate) {
             wrong
@@ -65,5 +81,22 @@ impl Config {
             wrong.push("`cloaker.quality` must be 1 to 100 and `cloaker.held_mib` at least 1".to_owned());
         }
         wrong
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_switches_redaction_off() {
+        assert!(Config::default().validate().is_empty());
+        for config in [
+            Config { person_score: 0.3, ..Config::default() },
+            Config { hold_s: 1.0, ..Config::default() },
+            Config { held_s: f32::INFINITY, ..Config::default() },
+        ] {
+            assert_eq!(config.validate().len(), 1, "{config:?}");
+        }
     }
 }

@@ -25,6 +25,14 @@ impl Held {
         }
     }
 
+    /// Lets go of what was made before this moment, in microseconds: its answer is not coming any more, and clear
+    /// pictures are not kept longer than they must.
+    pub(crate) fn expire(&mut self, before_us: i64) {
+        while self.frames.front().is_some_and(|frame| frame.message.time_us < before_us) {
+            self.pop();
+        }
+    }
+
     /// The frame with this epoch and number. Every frame below it is let go unseen: the detector passed it over, and
     /// only a frame with a result leaves.
     pub(crate) fn take(&mut self, epoch: u64, n: u64) -> Option<Arc<Captured>> {
@@ -43,12 +51,9 @@ impl Held {
         self.frames.front().map(|frame| frame.message.time_us)
     }
 
-    /// Lets everything go, answering the newest.
-    pub(crate) fn clear(&mut self) -> Option<Arc<Captured>> {
-        let newest = self.frames.pop_back();
-        self.frames.clear();
-        self.bytes = 0;
-        newest
+    /// The frame that came last.
+    pub(crate) fn newest(&self) -> Option<Arc<Captured>> {
+        self.frames.back().cloned()
     }
 
     fn pop(&mut self) -> Option<Arc<Captured>> {

@@ -7,9 +7,10 @@
 //! - **Knobs**: [`Config`].
 //!
 //! Default-deny: every face is redacted, and the head part of every person without a matched face, seen or coasting.
-//! Both stay redacted for [`Config::hold_s`] after they were last seen, grown with their speed. Without a snapshot
-//! whole pictures are redacted for the first seconds; without results for two seconds one fully redacted picture goes
-//! out, with the reason.
+//! Where one was seen stays redacted for [`Config::hold_s`], grown with its speed, unless a newer sighting nearby takes
+//! its place; where a coasting track is believed to be is redacted on top. After a cold start (no snapshot, one older
+//! than that, or a new epoch after a gap) whole pictures are redacted for three seconds; without results for two seconds
+//! one fully redacted picture goes out, with the reason. Pictures wait for their result [`Config::held_s`] at most.
 
 mod config;
 mod error;

@@ -14,7 +14,7 @@ use cortex_runtime::{
 use crate::{
     Config, Error, Region,
     mask::mask,
-    regions::{head, within},
+    regions::{Regions, head, middle, within},
 };
 
 /// Redacts stills, with models of its own.
@@ -27,8 +27,8 @@ pub struct Redactor {
 
 /// Longer sides at which faces are looked for: near faces are found small, far ones large.
 const SIDES: [usize; 3] = [320, 640, 1280];
-/// Lower than in video: a still has no second frame.
-const SCORE: f32 = 0.3;
+/// Faces from this score on: lower than in video, a still has no second frame. Persons as in video.
+const FACE_SCORE: f32 = 0.3;
 const JPEG_QUALITY: u8 = 92;
 
 impl Redactor {
@@ -62,36 +62,27 @@ impl Redactor {
             faces.extend(self.faces(picture, side)?);
         }
         let (width, height) = (picture.width() as f32, picture.height() as f32);
-        let region = |rect: Rect| Region {
+        let place = |rect: Rect| v1::Box {
             x1: rect.x1 / width,
             y1: rect.y1 / height,
             x2: rect.x2 / width,
             y2: rect.y2 / height,
         };
-        let mut regions: Vec<Region> = faces.iter().map(|face| region(face.rect.grow(1.3, 1.3))).collect();
-        let mut free: Vec<[f32; 4]> = regions
-            .iter()
-            .map(|face| {
-                [(face.x1 + face.x2) / 2.0, (face.y1 + face.y2) / 2.0, face.x2 - face.x1, face.y2 - face.y1]
-            })
-            .collect();
-        for person in self.people(picture)? {
-            let place = v1::Box {
-                x1: person.x1 / width,
-                y1: person.y1 / height,
-                x2: person.x2 / width,
-                y2: person.y2 / height,
-            };
-            let part = head(&place, width / height);
-            // A face stands for one person only, and only where that person's head must be.
-            if let Some(index) = free.iter().position(|face| within(*face, part)) {
-                free.remove(index);
-            } else {
-                let [x, y, w, h] = part;
-                regions.push(Region { x1: x - w / 2.0, y1: y - h / 2.0, x2: x + w / 2.0, y2: y + h / 2.0 });
-            }
-        }
-        Ok(regions)
+        let people = self.people(picture)?.into_iter().map(|(rect, score)| v1::Object {
+            class: "person".to_owned(),
+            score,
+            r#box: Some(place(rect)),
+            ..Default::default()
+        });
+        let faces = faces.into_iter().map(|face| v1::Face {
+            r#box: Some(place(face.rect)),
+            score: face.score,
+            track: 0,
+        });
+        let mut seen =
+            v1::Detections { objects: people.collect(), faces: faces.collect(), ..Default::default() };
+        bind(&mut seen, width / height);
+        Ok(Regions::default().update(&seen, &self.config, width / height))
     }
 
     fn faces(&mut self, picture: &Picture, side: usize) -> Result<Vec<Face>, Error> {
@@ -100,19 +91,60 @@ impl Redactor {
         let size =
             (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale));
         let (tensor, placement) = self.preprocessor.prepare(picture, size.0, size.1, Fit::Stretch);
-        let thresholds = Thresholds { score: SCORE, iou: 0.3 };
+        let thresholds = Thresholds { score: FACE_SCORE, iou: 0.3 };
         Ok(session.run(&[(&model.input, &tensor)], |outputs| {
             decode::centerface(outputs, thresholds, &placement)
         })??)
     }
 
-    fn people(&mut self, picture: &Picture) -> Result<Vec<Rect>, Error> {
+    fn people(&mut self, picture: &Picture) -> Result<Vec<(Rect, f32)>, Error> {
         let (model, session) = &mut self.objects;
         let (tensor, placement) = self.preprocessor.prepare(picture, 640, 640, Fit::Letterbox);
-        let thresholds = Thresholds { score: SCORE, iou: 0.6 };
+        let thresholds = Thresholds { score: self.config.person_score, iou: 0.6 };
         let found = session.run(&[(&model.input, &tensor)], |outputs| {
             decode::boxes_scores(outputs, thresholds, &placement)
         })??;
-        Ok(found.into_iter().filter(|one| one.class == 0).map(|one| one.rect).collect())
+        Ok(found.into_iter().filter(|one| one.class == 0).map(|one| (one.rect, one.score)).collect())
+    }
+}
+
+/// Gives a person and the face where that person's head must be the same number. A face stands for one person only.
+fn bind(seen: &mut v1::Detections, aspect: f32) {
+    for (person, track) in seen.objects.iter_mut().zip(1..) {
+        let part = person.r#box.as_ref().map(|place| head(place, aspect));
+        let owns = |face: &&mut v1::Face| {
+            let centre = face.r#box.as_ref().map(middle);
+            face.track == 0 && centre.zip(part).is_some_and(|(face, part)| within(face, part))
+        };
+        if let Some(face) = seen.faces.iter_mut().find(owns) {
+            (person.track, face.track) = (track, track);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_face_stands_for_one_person_only() {
+        let place = |x: f32, y: f32, w: f32, h: f32| Some(v1::Box { x1: x, y1: y, x2: x + w, y2: y + h });
+        let person = |x: f32, score: f32| v1::Object {
+            class: "person".to_owned(),
+            score,
+            r#box: place(x, 0.2, 0.1, 0.6),
+            ..Default::default()
+        };
+        let face = v1::Face { r#box: place(0.43, 0.22, 0.04, 0.06), score: 0.9, track: 0 };
+        // Two boxes over the same face, one box without a face, and one that only a config for lower scores covers.
+        let mut seen = v1::Detections {
+            objects: vec![person(0.40, 0.8), person(0.41, 0.3), person(0.7, 0.15), person(0.2, 0.05)],
+            faces: vec![face],
+            ..Default::default()
+        };
+        bind(&mut seen, 1.33);
+        let redacted = |config: &Config| Regions::default().update(&seen, config, 1.33).len();
+        assert_eq!(redacted(&Config::default()), 3, "the face and two heads: as in video");
+        assert_eq!(redacted(&Config { person_score: 0.0, ..Config::default() }), 4);
     }
 }

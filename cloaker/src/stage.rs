@@ -39,11 +39,14 @@ struct Camera {
     viewers: BTreeMap<String, i64>,
     /// When the last live picture left, in microseconds.
     shown_us: i64,
-    /// Since when there is no result, when that has been said.
+    /// When the first frame was made that came after the last result, in microseconds.
+    unanswered_us: Option<i64>,
+    /// That there is no result has been said.
     blanked: bool,
-    answered_us: i64,
     /// The newest frame that the detector skipped.
     skipped: Option<Arc<Captured>>,
+    /// Nothing was seen since the state was read from a snapshot.
+    restored: bool,
     counts: Counts,
 }
 
@@ -58,8 +61,10 @@ struct Counts {
 #[derive(Default, Serialize, Deserialize)]
 struct Kept {
     regions: Regions,
+    /// Epoch and stream time of the last result.
+    last: Option<(u64, i64)>,
     /// Whole pictures are redacted until then: a cold start does not know who was there.
-    cold_until_us: Option<i64>,
+    cold_until_us: i64,
 }
 
 /// Without a result for this long, one fully redacted picture says so.
@@ -67,7 +72,7 @@ const NO_RESULT_US: i64 = 2_000_000;
 /// A viewer that has not asked for this long is gone.
 const VIEWER_US: i64 = 10_000_000;
 const SECOND_US: i64 = 1_000_000;
-/// After a start without a snapshot, whole pictures are redacted for this long.
+/// After a cold start, whole pictures are redacted for this long.
 const COLD_US: i64 = 3_000_000;
 
 impl Cloaker {
@@ -114,11 +119,9 @@ impl Cloaker {
     /// A frame and its result.
     fn cloak(&mut self, key: &Key, frame: &Captured, seen: &v1::Detections, out: &mut Collector) {
         let (Some(picture), Some(camera)) = (&frame.picture, self.cameras.get_mut(key)) else { return };
-        let aspect = picture.width() as f32 / picture.height() as f32;
-        let cold_until = *camera.kept.cold_until_us.get_or_insert(frame.message.time_us + COLD_US);
-        let mut regions = camera.kept.regions.update(seen, &self.config, aspect);
+        let mut regions = camera.look(seen, &self.config);
         let mut blanked = String::new();
-        if frame.message.time_us < cold_until {
+        if frame.message.time_us < camera.kept.cold_until_us {
             blanked = "just started: it is not known yet who is there".to_owned();
             regions = vec![Region::WHOLE];
         }
@@ -144,13 +147,12 @@ impl Cloaker {
     /// With frames and no result for two seconds, one picture says so.
     fn blank(&mut self, key: &Key, now_us: i64, out: &mut Collector) {
         let Some(camera) = self.cameras.get_mut(key) else { return };
-        let skipped = camera.skipped.as_ref().map(|frame| frame.message.time_us);
-        let waiting = camera.held.oldest_us().into_iter().chain(skipped).min();
-        let waits = waiting.is_some_and(|oldest| now_us - oldest.max(camera.answered_us) > NO_RESULT_US);
-        if !waits || camera.blanked {
+        let waits = camera.unanswered_us.is_some_and(|since| now_us - since > NO_RESULT_US);
+        if !waits || camera.blanked || camera.viewers.is_empty() {
             return;
         }
-        let Some(newest) = camera.held.clear().or_else(|| camera.skipped.take()) else { return };
+        // The frames stay: their answer may still come.
+        let Some(newest) = camera.held.newest().or_else(|| camera.skipped.take()) else { return };
         if let Some(picture) = &newest.picture {
             let masked = mask(picture, &[Region::WHOLE], self.config.style);
             let said =
@@ -210,34 +212,30 @@ impl Stage for Cloaker {
     fn apply(&mut self, key: &Key, input: &Input, _seen: (), out: &mut Collector) -> Result<(), Fatal> {
         match input {
             Input::Frame(frame) => {
-                let most = self.config.held_mib << 20;
+                let (most, now_us) = (self.config.held_mib << 20, frame.message.time_us);
                 let camera = self.cameras.entry(key.clone()).or_default();
                 camera.counts.received += 1;
+                camera.unanswered_us = Some(camera.unanswered_us.map_or(now_us, |since| since.min(now_us)));
                 camera.held.put(Arc::clone(frame), most);
-                self.blank(key, frame.message.time_us, out);
+                self.wait(key, now_us, out);
                 self.report(key, &frame.message, out);
             }
             Input::Detections(seen) => {
                 let Some(id) = &seen.frame else { return Ok(()) };
                 let camera = self.cameras.entry(key.clone()).or_default();
-                let result = matches!(seen.outcome(), v1::Outcome::Analysed | v1::Outcome::Carried);
+                let result = is_result(seen);
+                let time = seen.outcome() == v1::Outcome::Time;
+                let frame = if time { None } else { camera.held.take(id.epoch, seen.n) };
                 if result {
-                    camera.answered_us = seen.time_us;
                     camera.blanked = false;
+                    camera.unanswered_us = camera.held.oldest_us();
                 }
-                let aspect = seen.source_width.max(1) as f32 / seen.source_height.max(1) as f32;
-                if seen.outcome() == v1::Outcome::Time {
-                    camera.kept.regions.update(seen, &self.config, aspect);
-                } else if let Some(frame) = camera.held.take(id.epoch, seen.n) {
-                    // A frame that was skipped has no result, so it never leaves; the newest is kept to say so.
-                    if result {
-                        self.cloak(key, &frame, seen, out);
-                    } else {
-                        camera.skipped = Some(frame);
-                    }
-                } else {
+                // A frame that was skipped has no result, so it never leaves; the newest is kept to say so.
+                match frame {
+                    Some(frame) if result => self.cloak(key, &frame, seen, out),
+                    Some(frame) => camera.skipped = Some(frame),
                     // The frame is gone; what was seen in it holds all the same.
-                    camera.kept.regions.update(seen, &self.config, aspect);
+                    None => drop(camera.look(seen, &self.config)),
                 }
             }
             Input::Demand(demand) if demand.viewer => {
@@ -253,12 +251,12 @@ impl Stage for Cloaker {
     }
 
     fn tick(&mut self, key: &Key, now: StreamTime, out: &mut Collector) {
-        self.blank(key, now.0, out);
+        self.wait(key, now.0, out);
     }
 
     fn restore(&mut self, key: &Key, snapshot: Option<Snapshot>) {
         let kept = snapshot.and_then(|snapshot| snapshot.read()).unwrap_or_default();
-        self.cameras.insert(key.clone(), Camera { kept, ..Camera::default() });
+        self.cameras.insert(key.clone(), Camera { kept, restored: true, ..Camera::default() });
     }
 
     fn snapshot(&self, key: &Key) -> Snapshot {
@@ -272,7 +270,44 @@ impl Stage for Cloaker {
     fn reload(&mut self, _tables: Arc<Tables>) {}
 }
 
+impl Camera {
+    /// Takes in what was seen and answers what is redacted in that frame.
+    fn look(&mut self, seen: &v1::Detections, config: &Config) -> Vec<Region> {
+        if let Some(id) = seen.frame.as_ref().filter(|_| is_result(seen)) {
+            // A snapshot from long ago and a source that comes back after a gap know no more than a first start:
+            // whoever was there has gone on, or somebody else has come.
+            let warm = self.kept.last.is_some_and(|(epoch, time_us)| {
+                let gap_us = (config.hold_s * 1e6) as i64;
+                (epoch == id.epoch && !self.restored) || (0..=gap_us).contains(&(seen.time_us - time_us))
+            });
+            if !warm {
+                self.kept.regions = Regions::default();
+                self.kept.cold_until_us = seen.time_us + COLD_US;
+                self.shown_us = 0;
+            }
+            self.restored = false;
+            self.kept.last = Some((id.epoch, seen.time_us));
+        }
+        let aspect = seen.source_width.max(1) as f32 / seen.source_height.max(1) as f32;
+        self.kept.regions.update(seen, config, aspect)
+    }
+}
+
+fn is_result(seen: &v1::Detections) -> bool {
+    matches!(seen.outcome(), v1::Outcome::Analysed | v1::Outcome::Carried)
+}
+
 impl Cloaker {
+    /// Time has passed: frames that waited too long are let go, and somebody is told when results do not come.
+    fn wait(&mut self, key: &Key, now_us: i64, out: &mut Collector) {
+        self.blank(key, now_us, out);
+        if let Some(camera) = self.cameras.get_mut(key) {
+            let before_us = now_us.saturating_sub((self.config.held_s * 1e6) as i64);
+            camera.held.expire(before_us);
+            camera.skipped.take_if(|frame| frame.message.time_us < before_us);
+        }
+    }
+
     fn report(&mut self, key: &Key, frame: &v1::Frame, out: &mut Collector) {
         let Some(camera) = self.cameras.get_mut(key) else { return };
         if (frame.time_us - camera.counts.told_us).abs() < SECOND_US {

@@ -30,14 +30,16 @@ pub(crate) fn cut(picture: &Picture, face: &Face, mut chip: v1::Chip) -> CutChip
     let (cx, cy) = face.rect.centre();
     let area =
         Rect::new(cx - side / 2.0, cy - side / 2.0, cx + side / 2.0, cy + side / 2.0).clip(width, height);
-    let (left, top) = (area.x1.floor() as usize, area.y1.floor() as usize);
-    let (w, h) = (
-        (area.x2.ceil() as usize).min(picture.width()) - left,
-        (area.y2.ceil() as usize).min(picture.height()) - top,
-    );
+    // A face wholly outside is cut at the edge: a pixel there is, and nobody recognises it.
+    let side = |low: f32, high: f32, size: usize| {
+        let low = (low.floor() as usize).min(size - 1);
+        (low, ((high.ceil() as usize).min(size) - low).max(1))
+    };
+    let (left, w) = side(area.x1, area.x2, picture.width());
+    let (top, h) = side(area.y1, area.y2, picture.height());
     chip.landmarks =
         face.landmarks.iter().map(|[x, y]| v1::Point { x: x - left as f32, y: y - top as f32 }).collect();
-    let picture = cortex_models::crop(picture, left, top, w.max(1), h.max(1));
+    let picture = cortex_models::crop(picture, left, top, w, h);
     CutChip { message: chip, picture: Some(picture) }
 }
 
@@ -55,4 +57,24 @@ fn sharpness(picture: &Picture, rect: Rect) -> f32 {
         }
     }
     sum as f32 / count.max(1) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_face_beyond_any_edge_is_cut_within_the_picture() {
+        let picture = Picture::rgb(64, 48, vec![7; 64 * 48 * 3]).expect("the bytes fit");
+        for (x, y) in
+            [(200.0, 10.0), (-200.0, 10.0), (10.0, 200.0), (10.0, -200.0), (63.5, 47.5), (20.0, 20.0)]
+        {
+            let rect = Rect::new(x, y, x + 10.0, y + 12.0);
+            let face = Face { rect, score: 0.9, landmarks: [[x, y]; 5] };
+            let cut = cut(&picture, &face, v1::Chip::default());
+            let chip = cut.picture.expect("there is always a picture");
+            assert!((1..=20).contains(&chip.width()) && (1..=20).contains(&chip.height()), "{x} {y}");
+            assert!(quality(&picture, &face).is_finite());
+        }
+    }
 }

@@ -21,6 +21,11 @@ pub struct Config {
     pub chips: bool,
 }
 
+/// Highest `score_floor`: that up to which the cloaker may pass over a person.
+const SCORE_FLOOR: f32 = 0.2;
+/// Highest `face_score`: half of a sure face.
+const FACE_SCORE: f32 = 0.5;
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -47,18 +52,40 @@ impl Config {
         {
             wrong.push("`detector.object_size` must be two multiples of 32 between 32 and 2048".to_owned());
         }
-        for (name, value) in [
-            ("score_floor", self.score_floor),
-            ("activation", self.activation),
-            ("face_score", self.face_score),
-        ] {
-            if !(0.0..1.0).contains(&value) {
-                wrong.push(format!("`detector.{name}` must be between 0 and 1"));
+        // Redaction covers what is listed: a higher score would show the people and faces below it.
+        for (name, value, most) in
+            [("score_floor", self.score_floor, SCORE_FLOOR), ("face_score", self.face_score, FACE_SCORE)]
+        {
+            if !(0.0..=most).contains(&value) {
+                wrong.push(format!(
+                    "`detector.{name}` must be 0 to {most}: nobody below it would be redacted"
+                ));
             }
+        }
+        if !(0.0..1.0).contains(&self.activation) {
+            wrong.push("`detector.activation` must be at least 0 and below 1".to_owned());
         }
         if !(0.0..=30.0).contains(&self.hidden_s) {
             wrong.push("`detector.hidden_s` must be 0 to 30 seconds".to_owned());
         }
         wrong
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_score_switches_redaction_off() {
+        assert!(Config::default().validate().is_empty());
+        for config in [
+            Config { score_floor: 0.3, ..Config::default() },
+            Config { face_score: 0.9, ..Config::default() },
+            Config { score_floor: f32::NAN, ..Config::default() },
+        ] {
+            let wrong = config.validate();
+            assert!(wrong.len() == 1 && wrong[0].contains("redacted"), "{wrong:?}");
+        }
     }
 }

@@ -41,11 +41,23 @@ pub struct Recognizer {
 
 #[derive(Default)]
 struct Camera {
-    views: BTreeMap<u64, (Views, v1::Chip)>,
+    faces: BTreeMap<u64, Face>,
     /// Who each track was told to be; empty for unknown.
     told: BTreeMap<u64, String>,
 }
 
+/// A track's face.
+#[derive(Default)]
+struct Face {
+    views: Views,
+    /// The best view, without its picture.
+    chip: v1::Chip,
+    /// Stream time at which the track was last heard of, in microseconds.
+    heard_us: i64,
+}
+
+/// A track that nothing was heard of for so long has ended, whether that was said or not: no track is hidden longer.
+const SILENCE_US: i64 = 30_000_000;
 /// Without a better view for so long, what there is must do.
 const PATIENCE_US: i64 = 3_000_000;
 /// Tracks remembered as told.
@@ -60,7 +72,7 @@ impl Recognizer {
     /// Judges a track and tells what is new.
     fn judge(&mut self, key: &Key, track: u64, ended: bool, out: &mut Collector) {
         let Some(camera) = self.cameras.get_mut(key) else { return };
-        let Some((views, chip)) = camera.views.get(&track) else { return };
+        let Some(Face { views, chip, .. }) = camera.faces.get(&track) else { return };
         let Some(verdict) = views.judge(&self.gallery, self.model.space(), &self.config, ended) else {
             return;
         };
@@ -185,25 +197,37 @@ impl Stage for Recognizer {
                 let Some(embedding) = seen else { return Ok(()) };
                 let track = chip.message.track;
                 let camera = self.cameras.entry(key.clone()).or_default();
-                let (views, best) = camera.views.entry(track).or_default();
-                if chip.message.quality >= views.best {
-                    *best = chip.message.clone();
+                let face = camera.faces.entry(track).or_default();
+                if chip.message.quality >= face.views.best {
+                    face.chip = chip.message.clone();
                 }
-                views.add(&embedding, chip.message.quality);
+                face.views.add(&embedding, chip.message.quality);
+                face.heard_us = chip.message.time_us;
                 self.judge(key, track, false, out);
             }
             Input::Detections(seen) => {
                 let camera = self.cameras.entry(key.clone()).or_default();
-                let waiting = |(track, (_, chip)): (&u64, &(Views, v1::Chip))| {
-                    let patient = seen.time_us - chip.time_us < PATIENCE_US;
+                for object in &seen.objects {
+                    if let Some(face) = camera.faces.get_mut(&object.track) {
+                        face.heard_us = seen.time_us;
+                    }
+                }
+                let waiting = |(track, face): (&u64, &Face)| {
+                    let patient = seen.time_us - face.chip.time_us < PATIENCE_US;
                     (!patient && !camera.told.contains_key(track)).then_some(*track)
                 };
-                for track in camera.views.iter().filter_map(waiting).collect::<Vec<_>>() {
+                // Time that goes back is another scene.
+                let silent = |(track, face): (&u64, &Face)| {
+                    ((seen.time_us - face.heard_us).abs() > SILENCE_US).then_some(*track)
+                };
+                let waiting: Vec<u64> = camera.faces.iter().filter_map(waiting).collect();
+                let silent: Vec<u64> = camera.faces.iter().filter_map(silent).collect();
+                for track in waiting {
                     self.judge(key, track, true, out);
                 }
-                for track in &seen.ended {
+                for track in seen.ended.iter().chain(&silent) {
                     self.judge(key, *track, true, out);
-                    self.cameras.entry(key.clone()).or_default().views.remove(track);
+                    self.cameras.entry(key.clone()).or_default().faces.remove(track);
                 }
             }
         }

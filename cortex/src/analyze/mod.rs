@@ -33,6 +33,8 @@ const SETTLE: Duration = Duration::from_secs(600);
 pub(crate) fn run(mut config: Config, options: &cli::Analyze) -> anyhow::Result<()> {
     config.ingest.detect_every = options.every.max(1);
     config.ingest.end_with_files = true;
+    // Footage waits for the detector; frames of it are never too old.
+    config.cloaker.held_s = f32::MAX;
     let mut records = Records::create(&options.out)?;
     let mut stems = BTreeMap::new();
     for video in &options.videos {
