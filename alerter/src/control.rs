@@ -9,7 +9,7 @@ use cortex_proto::{
     topics::{self, PARTITIONS},
     v1::{self, config_entry::Entry},
 };
-use cortex_runtime::{Context, Fatal, Tables, config::entries::Entries};
+use cortex_runtime::{Context, Fatal, Tables, bus::Writer, config::entries::Entries};
 
 /// Says what is wrong with a camera's address, or nothing.
 pub type CheckUrl = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
@@ -203,7 +203,7 @@ impl Control {
             }
         }
         camera.version = *version + 1;
-        self.0.context.publish(camera.clone(), topics::partition_of(&camera.id), 0)?;
+        self.0.context.publish(camera.clone(), topics::partition_of(&camera.id), &Writer::ANYBODY)?;
         *version += 1;
         tables.take_camera(&camera);
         Ok(camera)
@@ -234,7 +234,7 @@ impl Control {
             Entry::Gallery(_) => {}
         }
         let message = v1::ConfigEntry { entry: Some(entry) };
-        self.0.context.publish(message.clone(), topics::partition_of("config"), 0)?;
+        self.0.context.publish(message.clone(), topics::partition_of("config"), &Writer::ANYBODY)?;
         *version += 1;
         tables.take_config(&message);
         Ok(*version)

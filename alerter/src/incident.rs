@@ -65,6 +65,32 @@ impl Incident {
         }
     }
 
+    /// The incident of which this is the newest revision.
+    pub(crate) fn recalled(alert: &v1::Alert) -> Self {
+        Self {
+            id: alert.id.clone(),
+            site: alert.site.clone(),
+            camera: alert.camera.clone(),
+            rule: alert.rule.clone(),
+            place: alert.latest.as_ref().map(|anomaly| anomaly.place.clone()).unwrap_or_default(),
+            kind: alert.kind.clone(),
+            why: alert.why.clone(),
+            severity: alert.severity,
+            state: alert.state,
+            revision: alert.revision,
+            first_us: alert.first_us,
+            last_us: alert.last_us,
+            count: alert.count,
+            acknowledged_by: alert.acknowledged_by.clone(),
+            comment: alert.comment.clone(),
+            false_alarm: alert.false_alarm,
+            latest: alert.latest.as_ref().map(prost::Message::encode_to_vec).unwrap_or_default(),
+            heard_us: alert.written_us,
+            told_us: alert.written_us,
+            untold: false,
+        }
+    }
+
     /// Whether an anomaly belongs to it.
     pub(crate) fn takes(&self, anomaly: &v1::Anomaly, config: &Config) -> bool {
         let same = self.site == anomaly.site

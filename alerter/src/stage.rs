@@ -1,17 +1,22 @@
 //! Where anomalies, identities and acts enter, and alerts and the log leave.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
 use cortex_proto::{Topic, topics, v1};
 use cortex_runtime::{
-    Clock, Collector, Fatal, Key, Poison, Snapshot, Stage, StreamTime, Tables, bus::Record,
-    runner::WallClock, stage,
+    Clock, Collector, Fatal, Key, Poison, Snapshot, Stage, StreamTime, Tables,
+    bus::Record,
+    runner::WallClock,
+    stage,
+    store::{self, Scan, Store, rows::number, table},
 };
+use prost::Message;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tracing::warn;
 
 use crate::{
     Config,
@@ -49,6 +54,8 @@ struct Partition {
 
 /// Incidents of one partition that are kept; the one heard of longest ago goes first.
 const INCIDENTS: usize = 30;
+/// Revisions looked through for open incidents when the snapshot does not have them.
+const RECALLED: usize = 2_000;
 /// Ids remembered: more than are redelivered after a crash.
 const KNOWN: usize = 2_000;
 
@@ -113,6 +120,31 @@ impl Stage for Alerter {
             .insert(key.clone(), snapshot.and_then(|snapshot| snapshot.read()).unwrap_or_default());
     }
 
+    /// Sequences are dense whatever became of the snapshot: the store has the last one, and with it the incidents
+    /// that are open.
+    fn recall(&mut self, key: &Key, store: &dyn Store) -> Result<(), store::Error> {
+        let partition = self.partitions.entry(key.clone()).or_default();
+        let last = |table| {
+            let rows = store.scan(&Scan::latest(table, key, 1))?;
+            Ok::<_, store::Error>(rows.first().map_or(0, |row| number(&row.sort)))
+        };
+        partition.log = partition.log.max(last(&table::LOG)?);
+        let sequence = last(&table::ALERTS)?;
+        if sequence > partition.sequence {
+            warn!(
+                partition = key.as_str(),
+                sequence,
+                known = partition.sequence,
+                "going on from the stored alerts"
+            );
+            partition.sequence = sequence;
+            let rows = store.scan(&Scan::latest(&table::ALERTS, key, RECALLED))?;
+            let alerts = rows.iter().filter_map(|row| v1::Alert::decode(row.body.as_slice()).ok());
+            partition.recall(alerts);
+        }
+        Ok(())
+    }
+
     fn snapshot(&self, key: &Key) -> Snapshot {
         self.partitions.get(key).map_or_else(Snapshot::default, Snapshot::of)
     }
@@ -144,6 +176,21 @@ impl Partition {
             self.known.pop_front();
         }
         true
+    }
+
+    /// Takes up incidents from revisions of alerts, latest first.
+    fn recall(&mut self, alerts: impl Iterator<Item = v1::Alert>) {
+        let mut heard = HashSet::new();
+        for alert in alerts.filter(|alert| heard.insert(alert.id.clone())) {
+            let newest = Incident::recalled(&alert);
+            match self.incidents.iter_mut().find(|incident| incident.id == alert.id) {
+                Some(known) => *known = newest,
+                None if !newest.is_closed() && self.incidents.len() < INCIDENTS => {
+                    self.incidents.push(newest)
+                }
+                None => {}
+            }
+        }
     }
 
     fn anomaly(&mut self, anomaly: &v1::Anomaly, config: &Config, say: &mut Say<'_>) {

@@ -8,7 +8,11 @@ use std::sync::{
 
 use cortex_alerter::{Alerter, Config, Input};
 use cortex_proto::v1;
-use cortex_runtime::{StreamTime, Tables, testkit::Harness};
+use cortex_runtime::{
+    Snapshot, Stage, StreamTime, Tables,
+    store::{Retention, Sqlite, Store},
+    testkit::Harness,
+};
 
 const SECOND: i64 = 1_000_000;
 
@@ -94,6 +98,31 @@ fn the_same_anomaly_counts_once_also_after_a_restart() {
     story.harness.hand_over("7", fresh, Tables::default());
     story.anomaly("1", "entry", v1::Severity::Low);
     assert_eq!(story.told(), [told("opened", 1, v1::Severity::Low)]);
+}
+
+#[test]
+fn without_a_readable_snapshot_the_store_says_where_to_go_on() {
+    use v1::Severity::{High, Low};
+    let day = std::time::Duration::from_secs(86_400);
+    let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
+    let store = Sqlite::open(None, retention).unwrap();
+    let mut story = Story::new();
+    story.anomaly("1", "entry", Low);
+    story.anomaly("2", "entry", High);
+    store.write(story.harness.out.stored()).unwrap();
+    story.harness.take();
+
+    let mut fresh = Story::alerter(&story.now);
+    fresh.restore(&"7".into(), Some(Snapshot(vec![0xff; 20])));
+    fresh.recall(&"7".into(), &store).unwrap();
+    story.harness.stage = fresh;
+    story.at(12);
+    story.anomaly("3", "entry", v1::Severity::Critical);
+    let out = story.harness.take();
+    let alerts = out.published::<v1::Alert>();
+    assert_eq!(alerts.len(), 1);
+    assert_eq!((alerts[0].sequence, alerts[0].revision, alerts[0].change.as_str()), (3, 3, "escalated"));
+    assert_eq!(out.published::<v1::LogEntry>()[0].sequence, 3);
 }
 
 #[test]

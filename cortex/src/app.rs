@@ -40,10 +40,6 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// Runs every stage in this process until a signal or a failure.
 pub(crate) async fn up(config: Config, file: Option<&Path>) -> anyhow::Result<()> {
     let telemetry = Telemetry::start(&config.telemetry, "cortex")?;
-    let health = Health::default();
-    for part in ["models", "front"] {
-        health.set(part, Err("starting".to_owned()));
-    }
     let data = config.data.folder();
     std::fs::create_dir_all(&data).with_context(|| format!("make the data folder {}", data.display()))?;
     let bus = Embedded::open(Some(&config.bus.path(&config.data)), Full::Shed)?;
@@ -55,6 +51,10 @@ pub(crate) async fn up(config: Config, file: Option<&Path>) -> anyhow::Result<()
         tables: Arc::new(ArcSwap::from_pointee(Tables::default())),
         lifecycle: Lifecycle::new(tokio::runtime::Handle::current()),
     };
+    let health = context.lifecycle.health();
+    for part in ["models", "front"] {
+        health.set(part, Err("starting".to_owned()));
+    }
     signals(&context.lifecycle);
     let outcome = start(&config, file, &context, &telemetry, &health, bus).await;
     if let Err(error) = &outcome {
@@ -96,7 +96,7 @@ async fn start(
             }
         });
     }
-    sweep(context, bus);
+    sweep(context, bus, config.bus.budget());
     let hub = Hub::start(context).map_err(fatal)?;
     runner::spawn(context, &config.runner, || Ok(Alerter::new(config.alerter.clone(), Arc::new(wall_clock))))
         .map_err(fatal)?;
@@ -219,13 +219,13 @@ fn signals(lifecycle: &Lifecycle) {
 }
 
 /// Removes what retention and the disk budget no longer allow.
-fn sweep(context: &Context, bus: Embedded) {
+fn sweep(context: &Context, bus: Embedded, budget: u64) {
     let (store, stop) = (Arc::clone(&context.store), context.stop());
     context.lifecycle.spawn("sweep", async move {
         while stop.run_until_cancelled(tokio::time::sleep(SWEEP)).await.is_some() {
             let (bus, store) = (bus.clone(), Arc::clone(&store));
             let swept = tokio::task::spawn_blocking(move || {
-                bus.sweep(wall_clock()).map_err(Fatal::new)?;
+                bus.sweep(wall_clock(), budget).map_err(Fatal::new)?;
                 store.sweep(wall_clock()).map_err(Fatal::new)
             });
             // A sweep that fails is tried again; what it would have removed does no harm.

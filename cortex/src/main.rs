@@ -90,5 +90,9 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Runtime::new()?.block_on(work)
+    let runtime = tokio::runtime::Runtime::new()?;
+    let outcome = runtime.block_on(work);
+    // What is stuck was named already, and must not hold the exit up.
+    runtime.shutdown_background();
+    outcome
 }

@@ -15,7 +15,7 @@ use cortex_ingest::Ingest;
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
     Context, Lifecycle, Source, Tables,
-    bus::{Embedded, From, Full, Take},
+    bus::{Embedded, From, Full, Take, Writer},
     infer::{Config, Library, Provider},
     runner::{self, wall_clock},
     still,
@@ -114,7 +114,7 @@ fn judge(clip: &Path, heads: &Heads, most: f32) {
             time_us: wall_clock(),
             ..Default::default()
         };
-        context.publish(demand, 0, 0).unwrap();
+        context.publish(demand, 0, &Writer::ANYBODY).unwrap();
     };
     look();
     let source = context.clone();

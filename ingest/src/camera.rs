@@ -1,6 +1,7 @@
 //! One camera: keeps its pipeline alive and says how it is.
 
 use std::{
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -8,7 +9,7 @@ use std::{
 
 use cortex_models::{Picture, Preprocessor};
 use cortex_proto::{topics, v1};
-use cortex_runtime::{Context, runner::wall_clock};
+use cortex_runtime::{Context, bus::Writer, runner::wall_clock};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -37,6 +38,10 @@ pub(crate) struct Camera {
 /// How often the supervisor looks.
 const LOOK: u64 = 100;
 const SECOND: Duration = Duration::from_secs(1);
+/// How long an anomaly waits that the store or the bus did not take.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Anomalies of one camera that wait at most.
+const UNTOLD: usize = 64;
 /// Pictures older than this on arrival are what a stalled camera pours out when it thaws.
 const STALE_US: i64 = 1_500_000;
 
@@ -53,6 +58,8 @@ impl Camera {
         let feed = Arc::new(Mutex::new(Feed::new(self.entry.clone(), self.term, pace)));
         let mut backoff = Backoff::default();
         let mut health = Health {
+            untold: VecDeque::new(),
+            again: Instant::now(),
             outage: Outage::new(Duration::from_secs_f32(self.config.offline_after_s), Instant::now()),
             told: Instant::now(),
             error: String::new(),
@@ -127,7 +134,7 @@ impl Camera {
 
     fn on_picture(&self, feed: &Arc<Mutex<Feed>>, fast: bool) -> crate::pipeline::OnPicture {
         let (feed, context, width) = (Arc::clone(feed), self.context.clone(), self.config.analysis_width);
-        let (partition, term, stop) = (self.entry.partition, self.term, self.stop.clone());
+        let (partition, writer, stop) = (self.entry.partition, self.writer(), self.stop.clone());
         let mut preprocessor = Preprocessor::default();
         Box::new(move |picture, pts_us| {
             if stop.is_cancelled() {
@@ -139,7 +146,7 @@ impl Camera {
                 return;
             };
             let picture = at_most(&mut preprocessor, picture, width);
-            if let Err(error) = context.publish(with_picture(frame, picture), partition, term) {
+            if let Err(error) = context.publish(with_picture(frame, picture), partition, &writer) {
                 warn!(%error, "frame not published");
             }
         })
@@ -154,25 +161,44 @@ impl Camera {
         if lock(feed).told.elapsed() >= SECOND {
             let kind = if pictures { v1::Heartbeat::NotDecoded } else { v1::Heartbeat::Offline };
             let heartbeat = lock(feed).heartbeat(kind, now_us);
-            if let Err(error) = self.context.publish(heartbeat, self.entry.partition, self.term) {
+            if let Err(error) = self.context.publish(heartbeat, self.entry.partition, &self.writer()) {
                 warn!(%error, "heartbeat not published");
             }
         }
         if health.told.elapsed() >= SECOND {
             health.told = Instant::now();
             let status = self.status(&lock(feed), &health.error, pictures, now_us);
-            if let Err(error) = self.context.publish(status, self.entry.partition, self.term) {
+            if let Err(error) = self.context.publish(status, self.entry.partition, &self.writer()) {
                 warn!(%error, "status not published");
             }
         }
         if let Some(news) = health.outage.hear(pictures, Instant::now()) {
             let told = anomaly(&self.entry, news, lock(feed).latest(), now_us, &health.error);
             info!(camera = self.entry.id, kind = told.kind, why = told.why, "camera health");
-            let partition = topics::partition_of(&self.entry.site);
-            if let Err(error) = self.context.record(told, partition, self.term) {
-                warn!(camera = self.entry.id, %error, "anomaly not recorded");
-            }
+            health.untold.push_back(told);
         }
+        self.tell(health);
+    }
+
+    /// Records what happened to the camera, in order. What the store does not take waits: it is a fact.
+    fn tell(&self, health: &mut Health) {
+        let partition = topics::partition_of(&self.entry.site);
+        while let Some(told) = health.untold.front().filter(|_| Instant::now() >= health.again) {
+            if let Err(error) = self.context.record(told.clone(), partition, &self.writer()) {
+                warn!(camera = self.entry.id, %error, waiting = health.untold.len(), "anomaly not recorded, tried again");
+                health.again = Instant::now() + AGAIN;
+                // Pairs of offline and recovered: the oldest go, what is true now stays.
+                let excess = health.untold.len().saturating_sub(UNTOLD);
+                health.untold.drain(..excess);
+                return;
+            }
+            health.untold.pop_front();
+        }
+    }
+
+    /// Who speaks for this camera.
+    fn writer(&self) -> Writer {
+        Writer::new(format!("ingest/{}", self.entry.id), self.term)
     }
 
     fn status(&self, feed: &Feed, error: &str, connected: bool, now_us: i64) -> v1::Status {
@@ -200,6 +226,9 @@ impl Camera {
 }
 
 struct Health {
+    /// Anomalies that are not recorded yet, and when the next is tried.
+    untold: VecDeque<v1::Anomaly>,
+    again: Instant,
     outage: Outage,
     told: Instant,
     error: String,

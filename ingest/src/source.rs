@@ -44,7 +44,7 @@ impl Source for Ingest {
     const NAME: &'static str = "ingest";
 
     fn run(self, context: Context) -> Result<(), Fatal> {
-        let stop = context.stop();
+        let (stop, health) = (context.stop(), context.lifecycle.health());
         let mut running: HashMap<String, Running> = HashMap::new();
         while !stop.is_cancelled() {
             let tables = context.tables.load_full();
@@ -57,16 +57,27 @@ impl Source for Ingest {
                 // A changed camera begins again only when its old thread is gone: nobody is streamed twice.
                 stays || !camera.ended.load(Ordering::Acquire)
             });
+            let mut away = false;
             for entry in tables.cameras.values().filter(|entry| !entry.disabled) {
                 if running.contains_key(&entry.id) {
                     continue;
                 }
                 // A term for every start, so a later start's epochs are above all before.
                 let owner = format!("ingest/{}", entry.partition);
-                let term = next_term(&*context.store, &owner)
-                    .map_err(|error| Fatal::new(format!("get a term for {owner}: {error}")))?;
+                let term = match next_term(&*context.store, &owner) {
+                    Ok(term) => term,
+                    // The other cameras go on; this one begins when the store is back.
+                    Err(error) => {
+                        health.set("ingest", Err(format!("get a term for {owner}: {error}")));
+                        away = true;
+                        break;
+                    }
+                };
                 let started = self.start(entry, term, &context);
                 running.insert(entry.id.clone(), started);
+            }
+            if !away {
+                health.set("ingest", Ok(()));
             }
             let all_ended =
                 !running.is_empty() && running.values().all(|camera| camera.ended.load(Ordering::Acquire));

@@ -9,7 +9,7 @@ use cortex_proto::{Message, topics, v1};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    bus::{self, Bus, Outgoing},
+    bus::{self, Bus, Outgoing, Writer},
     runner::WallClock,
     store::{
         self, Row, Scan, Store, StoredRow,
@@ -157,7 +157,8 @@ impl Auditor {
         }
         *head = Head { sequence: link.sequence, hash: link.hash.clone() };
         let partition = topics::partition_of(&inner.writer);
-        Ok(inner.bus.publish(&[Outgoing::new(link, partition)], inner.term)?)
+        let writer = Writer::new(owner(&inner.writer), inner.term);
+        Ok(inner.bus.publish(&[Outgoing::new(link, partition)], &writer)?)
     }
 }
 

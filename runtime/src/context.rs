@@ -7,7 +7,7 @@ use cortex_proto::Message;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bus::{Bus, Outgoing},
+    bus::{Bus, Outgoing, Writer},
     lifecycle::Lifecycle,
     stage::Fatal,
     store::{Row, Store, StoredRow},
@@ -56,16 +56,16 @@ impl Context {
         &self,
         message: M,
         partition: u32,
-        term: u64,
+        writer: &Writer,
     ) -> Result<(), crate::bus::Error> {
-        self.bus.publish(&[Outgoing::new(message, partition)], term)
+        self.bus.publish(&[Outgoing::new(message, partition)], writer)
     }
 
-    /// Stores a fact, then publishes it.
-    pub fn record<M: Message + Row>(&self, message: M, partition: u32, term: u64) -> Result<(), Fatal> {
+    /// Stores a fact, then publishes it. After an error the same call may be made again.
+    pub fn record<M: Message + Row>(&self, message: M, partition: u32, writer: &Writer) -> Result<(), Fatal> {
         let row = StoredRow::of(&message);
         self.store.write(&[row]).map_err(|error| Fatal::new(format!("store {}: {error}", M::TOPIC.noun)))?;
-        self.publish(message, partition, term)
+        self.publish(message, partition, writer)
             .map_err(|error| Fatal::new(format!("publish {}: {error}", M::TOPIC.noun)))
     }
 }

@@ -12,7 +12,7 @@ use cortex_proto::{
 };
 
 use crate::{
-    bus::{Bus, Consumer, Event, From, Outgoing, Record, Take},
+    bus::{Bus, Consumer, Event, From, Outgoing, Record, Tail, Take, Writer},
     store::{self, Scan, Store, StoredRow, table},
 };
 
@@ -28,6 +28,28 @@ pub fn bus(open: &dyn Fn() -> Arc<dyn Bus>) {
     the_newest_picture_wins(&*open());
     tables_are_read_from_the_start(open);
     newest_demand_is_read_from_the_start(&*open());
+    a_lower_term_reaches_nobody(&*open());
+    a_slow_reader_gets_every_fact(&*open());
+}
+
+/// Publishes facts for ever and says how many are acknowledged: for a process that is to be killed meanwhile.
+pub fn publish_until_killed(bus: &dyn Bus, mut acknowledged: impl FnMut(u32)) -> ! {
+    for id in 1.. {
+        publish(bus, anomaly("killed", id));
+        acknowledged(id);
+    }
+    unreachable!("the numbers do not end before the process does")
+}
+
+/// After the kill: every acknowledged fact is there, once and in order, and comes again until it is committed.
+pub fn nothing_is_lost_by_a_kill(bus: &dyn Bus, acknowledged: u32) {
+    let count = acknowledged as usize;
+    for _ in 0..2 {
+        let mut consumer = bus.subscribe("killed", "0", &[&topics::ANOMALIES]).unwrap();
+        let expected: Vec<String> = (1..=acknowledged).map(|id| id.to_string()).collect();
+        // One more may be on disk whose acknowledgement was not heard.
+        assert_eq!(ids(&take(&mut *consumer, count))[..count], expected);
+    }
 }
 
 /// Runs every promise of a store.
@@ -39,13 +61,57 @@ pub fn store(open: &dyn Fn() -> Arc<dyn Store>) {
     sweeping_keeps_state(&*open());
 }
 
+/// Runs the promise of a budget; `open` opens an empty engine with a budget in bytes.
+pub fn budget(open: &dyn Fn(u64) -> Arc<dyn Store>) {
+    const BUDGET: u64 = 1 << 20;
+    let store = open(BUDGET);
+    let body = vec![7; 4096];
+    let write = |table, from: u64, to: u64| {
+        let rows: Vec<StoredRow> = (from..to)
+            .map(|n| StoredRow {
+                sort: n.to_be_bytes().to_vec(),
+                time_us: n as i64 * 1_000_000,
+                ..row(table, "budget", 0, &body)
+            })
+            .collect();
+        store.write(&rows).unwrap();
+    };
+    let places = |table| -> Vec<u64> {
+        let rows = store.scan(&Scan::all(table, "budget")).unwrap();
+        rows.iter().map(|row| store::rows::number(&row.sort)).collect()
+    };
+    write(&table::ANOMALIES, 0, 10);
+    for step in 0..10 {
+        write(&table::DETECTIONS, step * 100, step * 100 + 100);
+        write(&table::STILLS, step * 100, step * 100 + 50);
+    }
+    // Six times the budget: the oldest of both tables give way, and no more than must.
+    let removed: u64 = store.sweep(0).unwrap().iter().map(|(_, removed)| removed).sum();
+    let (detections, stills) = (places(&table::DETECTIONS), places(&table::STILLS));
+    assert_eq!(removed as usize, 1500 - detections.len() - stills.len());
+    assert_eq!((detections.last(), stills.last()), (Some(&999), Some(&949)), "the newest stay");
+    let bytes = (detections.len() + stills.len()) * body.len();
+    assert!(bytes as u64 <= BUDGET && bytes as u64 >= BUDGET / 8, "{bytes} of {BUDGET} bytes are left");
+    assert!(
+        detections[0].abs_diff(stills[0]) <= 100,
+        "both give way by age: {} {}",
+        detections[0],
+        stills[0]
+    );
+    assert_eq!(places(&table::ANOMALIES).len(), 10, "events never give way");
+    assert!(
+        store.sweep(0).unwrap().iter().all(|(_, removed)| *removed == 0),
+        "within its budget nothing goes"
+    );
+}
+
 fn anomaly(site: &str, id: u32) -> v1::Anomaly {
     v1::Anomaly { id: id.to_string(), site: site.to_owned(), ..Default::default() }
 }
 
 fn publish<M: Message>(bus: &dyn Bus, message: M) {
     let partition = topics::partition_of(message.key());
-    bus.publish(&[Outgoing::new(message, partition)], 1).unwrap();
+    bus.publish(&[Outgoing::new(message, partition)], &Writer::ANYBODY).unwrap();
 }
 
 /// Polls until `count` messages came.
@@ -75,7 +141,8 @@ fn ids(records: &[Record]) -> Vec<String> {
 
 fn commit_all(consumer: &mut dyn Consumer, records: &[Record]) {
     for record in records {
-        consumer.commit(record.topic, record.partition, record.offset + 1).unwrap();
+        let offset = record.offset.expect("a durable message has a place");
+        consumer.commit(record.topic, record.partition, offset + 1).unwrap();
     }
 }
 
@@ -217,6 +284,66 @@ fn newest_demand_is_read_from_the_start(bus: &dyn Bus) {
         .map(|demand| (demand.asker.clone(), demand.time_us))
         .collect();
     assert_eq!(newest, BTreeMap::from([("x".to_owned(), 3), ("y".to_owned(), 3)]));
+}
+
+fn a_lower_term_reaches_nobody(bus: &dyn Bus) {
+    let mut durable = bus.tail(&[&topics::ANOMALIES], From::End).unwrap();
+    let mut volatile = bus.tail(&[&topics::DETECTIONS], From::End).unwrap();
+    // An engine that cannot know when it publishes drops it where it is read.
+    let say = |id: u32, owner: &str, term: u64| {
+        let writer = Writer::new(owner, term);
+        let message = Outgoing::new(anomaly("terms", id), topics::partition_of("terms"));
+        drop(bus.publish(&[message], &writer));
+        let detections = v1::Detections {
+            frame: frame("terms", u64::from(id), v1::Heartbeat::None).id,
+            ..Default::default()
+        };
+        drop(bus.publish(&[Outgoing::new(detections, 0)], &writer));
+    };
+    say(1, "a/0", 1);
+    say(2, "a/0", 2);
+    say(3, "a/0", 1);
+    say(4, "b/0", 1);
+    say(5, "a/0", 2);
+    let read = |tail: &mut dyn Tail| {
+        let mut records = Vec::new();
+        while records.len() < 4 {
+            let more = tail.next(Take { count: 100, wait: WAIT }).unwrap();
+            assert!(!more.is_empty(), "{} of 4 came", records.len());
+            records.extend(more);
+        }
+        records
+    };
+    let records = read(&mut *durable);
+    assert_eq!(ids(&records), ["1", "2", "4", "5"]);
+    assert_eq!(records[1].writer, Writer::new("a/0", 2), "a message says who wrote it");
+    let seqs: Vec<u64> = read(&mut *volatile)
+        .iter()
+        .map(|record| record.message::<v1::Detections>().unwrap().frame.as_ref().unwrap().seq)
+        .collect();
+    assert_eq!(seqs, [1, 2, 4, 5]);
+}
+
+/// Facts are never dropped: whoever writes them waits for whoever reads them.
+fn a_slow_reader_gets_every_fact(bus: &dyn Bus) {
+    const FACTS: u64 = 10_000;
+    let mut consumer = bus.subscribe("slow", "0", &[&topics::DETECTIONS]).unwrap();
+    nothing_more(&mut *consumer);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for seq in 0..FACTS {
+                let frame = frame("slow", seq, v1::Heartbeat::None).id;
+                let detections = v1::Detections { frame, ..Default::default() };
+                bus.publish(&[Outgoing::new(detections, 0)], &Writer::ANYBODY).unwrap();
+            }
+        });
+        let records = take(&mut *consumer, FACTS as usize);
+        let seqs: Vec<u64> = records
+            .iter()
+            .map(|record| record.message::<v1::Detections>().unwrap().frame.as_ref().unwrap().seq)
+            .collect();
+        assert_eq!(seqs, (0..FACTS).collect::<Vec<_>>());
+    });
 }
 
 fn row(table: &'static table::Table, partition: &str, sort: u8, body: &[u8]) -> StoredRow {

@@ -1,6 +1,7 @@
 //! Whether this process lives and is ready, and what it measures.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -19,7 +20,7 @@ use crate::telemetry::Telemetry;
 
 /// Named conditions of readiness; a cheap clone.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<BTreeMap<&'static str, Result<(), String>>>>);
+pub struct Health(Arc<Mutex<BTreeMap<Cow<'static, str>, Result<(), String>>>>);
 
 /// What `/readyz` answers.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -27,18 +28,18 @@ pub struct Readiness {
     /// Everything is.
     pub ready: bool,
     /// What is not, and why.
-    pub waiting: BTreeMap<&'static str, String>,
+    pub waiting: BTreeMap<Cow<'static, str>, String>,
 }
 
 impl Health {
     /// Says how a part is. `Err` has the reason, lower-case. A part that was never heard of does not count, so each
     /// is set to `Err("starting")` before the port opens.
-    pub fn set(&self, part: &'static str, state: Result<(), String>) {
-        let mut parts = self.lock();
-        if parts.get(part) != Some(&state) {
+    pub fn set(&self, part: impl Into<Cow<'static, str>>, state: Result<(), String>) {
+        let (part, mut parts) = (part.into(), self.lock());
+        if parts.get(&part) != Some(&state) {
             match &state {
-                Ok(()) => info!(part, "ready"),
-                Err(reason) => warn!(part, reason, "not ready"),
+                Ok(()) => info!(%part, "ready"),
+                Err(reason) => warn!(%part, reason, "not ready"),
             }
             parts.insert(part, state);
         }
@@ -47,8 +48,10 @@ impl Health {
     /// What is ready, at this moment. A process in which nothing was set is not.
     pub fn readiness(&self) -> Readiness {
         let parts = self.lock();
-        let waiting: BTreeMap<_, _> =
-            parts.iter().filter_map(|(part, state)| Some((*part, state.as_ref().err()?.clone()))).collect();
+        let waiting: BTreeMap<_, _> = parts
+            .iter()
+            .filter_map(|(part, state)| Some((part.clone(), state.as_ref().err()?.clone())))
+            .collect();
         Readiness { ready: waiting.is_empty() && !parts.is_empty(), waiting }
     }
 
@@ -62,7 +65,7 @@ impl Health {
             .merge(Router::new().route("/metrics", get(metrics)).with_state(telemetry.clone()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Result<(), String>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Cow<'static, str>, Result<(), String>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,29 +1,49 @@
 //! Named tasks and threads under one cancellation: a failed one cancels the rest, and the exit code says which.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
-    sync::{Arc, Mutex},
-    thread::{self, JoinHandle},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
 use tokio::runtime::Handle;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{error, info, warn};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
+use tracing::{error, info};
 
-use crate::stage::Fatal;
+use crate::{health::Health, stage::Fatal};
 
-/// Threads by name.
-type Threads = Vec<(String, JoinHandle<()>)>;
-
-/// Owns everything that runs in a process.
+/// Owns everything that runs in a process, and knows how it is.
 #[derive(Clone, Debug)]
 pub struct Lifecycle {
     runtime: Handle,
     stop: CancellationToken,
-    tasks: TaskTracker,
-    threads: Arc<Mutex<Threads>>,
+    tracker: TaskTracker,
+    running: Arc<Running>,
     failure: Arc<Mutex<Option<String>>>,
+    health: Health,
+}
+
+/// Names of what has not ended.
+#[derive(Debug, Default)]
+struct Running {
+    names: Mutex<BTreeMap<u64, String>>,
+    next: AtomicU64,
+}
+
+/// Lives as long as a task or thread.
+struct Alive {
+    running: Arc<Running>,
+    id: u64,
+    _token: TaskTrackerToken,
 }
 
 impl Lifecycle {
@@ -32,9 +52,10 @@ impl Lifecycle {
         Self {
             runtime,
             stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            threads: Arc::default(),
+            tracker: TaskTracker::new(),
+            running: Arc::default(),
             failure: Arc::default(),
+            health: Health::default(),
         }
     }
 
@@ -43,18 +64,28 @@ impl Lifecycle {
         self.stop.clone()
     }
 
-    /// Runs a task. When it fails, everything else is told to stop.
+    /// Where every part says how it is.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Runs a task. When it fails or panics, everything else is told to stop.
     pub fn spawn<F>(&self, name: &str, task: F)
     where
         F: Future<Output = Result<(), Fatal>> + Send + 'static,
     {
-        let (lifecycle, name) = (self.clone(), name.to_owned());
-        let task = self.tasks.track_future(async move {
-            if let Err(fatal) = task.await {
-                lifecycle.fail(&name, &fatal.reason);
+        let (lifecycle, name, alive) = (self.clone(), name.to_owned(), self.alive(name));
+        let task = self.runtime.spawn(task);
+        drop(self.runtime.spawn(async move {
+            match task.await {
+                Ok(Ok(())) => {}
+                Ok(Err(fatal)) => lifecycle.fail(&name, &fatal.reason),
+                Err(error) if error.is_panic() => lifecycle.fail(&name, PANICKED),
+                // The runtime itself is going down.
+                Err(_) => {}
             }
-        });
-        drop(self.runtime.spawn(task));
+            drop(alive);
+        }));
     }
 
     /// Runs a thread of its own. When it fails or panics, everything else is told to stop.
@@ -62,56 +93,63 @@ impl Lifecycle {
     where
         F: FnOnce() -> Result<(), Fatal> + Send + 'static,
     {
-        let (lifecycle, label) = (self.clone(), name.to_owned());
-        let run = move || match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
-            Ok(Ok(())) => {}
-            Ok(Err(fatal)) => lifecycle.fail(&label, &fatal.reason),
-            Err(_) => lifecycle.fail(&label, "panicked; the message is above"),
+        let (lifecycle, label, alive) = (self.clone(), name.to_owned(), self.alive(name));
+        let run = move || {
+            match catch_unwind(AssertUnwindSafe(work)) {
+                Ok(Ok(())) => {}
+                Ok(Err(fatal)) => lifecycle.fail(&label, &fatal.reason),
+                Err(_) => lifecycle.fail(&label, PANICKED),
+            }
+            drop(alive);
         };
-        match thread::Builder::new().name(name.to_owned()).spawn(run) {
-            Ok(handle) => self.lock_threads().push((name.to_owned(), handle)),
-            Err(error) => self.fail(name, &format!("start thread: {error}")),
+        if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(run) {
+            self.fail(name, &format!("start thread: {error}"));
         }
     }
 
     /// Tells everything to stop, and why.
     pub fn fail(&self, name: &str, reason: &str) {
         error!(task = name, reason, "task failed, stopping");
-        let mut failure = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        failure.get_or_insert_with(|| format!("{name}: {reason}"));
+        lock(&self.failure).get_or_insert_with(|| format!("{name}: {reason}"));
         self.stop.cancel();
     }
 
-    /// Waits until something asks to stop, then for everything to end, `grace` at most. The error names the first
-    /// task that failed, or one that did not end in time.
+    /// Waits until something asks to stop, then for everything to end, `grace` at most. Whoever has not ended then is
+    /// left behind, and ends with the process. The error names the first task that failed, or those left behind.
+    ///
+    /// # Errors
+    /// A task failed, or did not end in time.
     pub async fn ended(&self, grace: Duration) -> Result<(), String> {
         self.stop.cancelled().await;
         info!("stopping");
-        self.tasks.close();
-        let threads = self.clone();
-        let joined = tokio::task::spawn_blocking(move || {
-            let handles = std::mem::take(&mut *threads.lock_threads());
-            for (_, handle) in handles {
-                handle.join().unwrap_or_default();
-            }
-        });
-        let all = async {
-            self.tasks.wait().await;
-            joined.await.unwrap_or_default();
-        };
-        let in_time = tokio::time::timeout(grace, all).await.is_ok();
-        let failure = self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        match failure {
+        self.tracker.close();
+        let in_time = tokio::time::timeout(grace, self.tracker.wait()).await.is_ok();
+        let stuck: Vec<String> = lock(&self.running.names).values().cloned().collect();
+        if !in_time {
+            error!(stuck = stuck.join(", "), ?grace, "not everything ended in time");
+        }
+        match lock(&self.failure).clone() {
             Some(failure) => Err(failure),
             None if in_time => Ok(()),
-            None => {
-                warn!(?grace, "not everything ended in time");
-                Err("not everything ended in the grace period".to_owned())
-            }
+            None => Err(format!("did not end within {} s: {}", grace.as_secs(), stuck.join(", "))),
         }
     }
 
-    fn lock_threads(&self) -> std::sync::MutexGuard<'_, Threads> {
-        self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn alive(&self, name: &str) -> Alive {
+        let id = self.running.next.fetch_add(1, Ordering::Relaxed);
+        lock(&self.running.names).insert(id, name.to_owned());
+        Alive { running: Arc::clone(&self.running), id, _token: self.tracker.token() }
     }
+}
+
+const PANICKED: &str = "panicked; the message is above";
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        lock(&self.running.names).remove(&self.id);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,12 @@ use cortex_proto::Topic;
 use prost::DecodeError;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{bus::Record, collector::Collector, tables::Tables};
+use crate::{
+    bus::Record,
+    collector::Collector,
+    store::{self, Store},
+    tables::Tables,
+};
 
 /// What a stage's state belongs to: the camera, in the alerter the partition in decimal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +109,15 @@ pub trait Stage: Send + 'static {
 
     /// Begins a key, from its latest snapshot where there is one.
     fn restore(&mut self, key: &Key, snapshot: Option<Snapshot>);
+
+    /// Completes a key, once it is restored, with what the store knows better than its snapshot. Only reads; the runner
+    /// calls it again when the store is away.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    fn recall(&mut self, _key: &Key, _store: &dyn Store) -> Result<(), store::Error> {
+        Ok(())
+    }
 
     /// The state of a key; what [`Stage::restore`] would need.
     fn snapshot(&self, key: &Key) -> Snapshot;

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use cortex_proto::{Topic, topics, v1};
 use cortex_runtime::{
     Collector, Context, Fatal, Key, Lifecycle, Poison, Snapshot, Stage, StreamTime, Tables,
-    bus::{Embedded, From, Full, Record, Tail, Take},
+    bus::{Embedded, From, Full, Record, Tail, Take, Writer},
     runner, stage,
     store::{Retention, Sqlite},
 };
@@ -94,7 +94,7 @@ fn start(context: &Context) {
 
 fn act(context: &Context, id: &str, comment: &str) {
     let act = v1::Act { id: id.into(), site: "s".into(), comment: comment.into(), ..Default::default() };
-    context.publish(act, topics::partition_of("s"), 0).unwrap();
+    context.publish(act, topics::partition_of("s"), &Writer::ANYBODY).unwrap();
 }
 
 fn take(tail: &mut dyn Tail, count: usize) -> Vec<Record> {

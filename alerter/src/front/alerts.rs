@@ -5,6 +5,7 @@ use cortex_proto::{
     v1::{self, alert_service_server::AlertService},
 };
 use cortex_runtime::{
+    bus::Writer,
     runner::wall_clock,
     store::{Scan, table},
 };
@@ -91,7 +92,7 @@ impl AlertService for Front {
         let context = self.context.clone();
         let published = tokio::task::spawn_blocking(move || {
             let partition = topics::partition_of(&act.site);
-            context.publish(act, partition, 0)
+            context.publish(act, partition, &Writer::ANYBODY)
         });
         published
             .await

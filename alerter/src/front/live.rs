@@ -2,6 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use cortex_proto::v1::{self, live_service_server::LiveService};
 use cortex_runtime::{
+    bus::Writer,
     runner::wall_clock,
     store::{rows, table},
 };
@@ -95,7 +96,7 @@ impl Front {
                     ..Default::default()
                 };
                 // Demand travels in memory and is asked again in three seconds.
-                self.context.publish(demand, camera.partition, 0).ok();
+                self.context.publish(demand, camera.partition, &Writer::ANYBODY).ok();
             }
         }
     }

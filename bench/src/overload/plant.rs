@@ -16,7 +16,7 @@ use cortex_models::Picture;
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
     Context, Fatal, Lifecycle, Tables, WithPicture,
-    bus::{Embedded, From, Full, Record, Take},
+    bus::{Embedded, From, Full, Record, Take, Writer},
     infer::{self, Library},
     runner::{self, wall_clock},
     store::{Retention, Sqlite},
@@ -135,7 +135,9 @@ impl Plant {
             ..v1::Frame::default()
         };
         let frame = WithPicture { message, picture: Some(picture.clone()) };
-        self.context.publish(frame, topics::partition_of(&name), TERM).context("cannot publish a frame")
+        self.context
+            .publish(frame, topics::partition_of(&name), &Writer::ANYBODY)
+            .context("cannot publish a frame")
     }
 
     /// Frames published so far.

@@ -4,21 +4,20 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-        mpsc,
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use cortex_proto::{Topic, topics::Class};
+use cortex_proto::{
+    Topic,
+    topics::{Class, PARTITIONS},
+};
 
 use super::{
-    Bus, Consumer, Error, Event, From, Outgoing, Record, Tail, Take,
+    Bus, Consumer, Error, Event, Fence, From, Outgoing, Record, Tail, Take, Writer,
     group::{Change, Group},
     log::{Ends, Entry, Log},
-    memory::Inbox,
+    memory::{Inbox, Latest},
 };
 
 /// What a publisher of pictures does when a slot is taken.
@@ -39,17 +38,16 @@ struct Shared {
     changed: Condvar,
     log: Log,
     full: Full,
-    dropped: AtomicU64,
 }
 
 struct State {
     groups: HashMap<String, Group>,
     tails: HashMap<u64, TailState>,
-    /// The newest message of every slot of the topics whose newest wins, for tails that begin at the start.
-    latest: HashMap<(&'static str, Arc<str>), Record>,
+    /// For tails that begin at the start.
+    latest: Latest,
+    /// Of volatile messages; the log has one of its own.
+    fence: Fence,
     ends: Ends,
-    /// The offset of the next volatile message. Begins with the clock, so that offsets grow over restarts.
-    next_volatile: u64,
     next_tail: u64,
 }
 
@@ -70,18 +68,12 @@ impl Embedded {
         let state = State {
             groups: HashMap::new(),
             tails: HashMap::new(),
-            latest: HashMap::new(),
+            latest: Latest::default(),
+            fence: Fence::default(),
             ends: log.ends()?,
-            next_volatile: now_us() as u64,
             next_tail: 0,
         };
-        let shared = Shared {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            log,
-            full,
-            dropped: AtomicU64::new(0),
-        };
+        let shared = Shared { state: Mutex::new(state), changed: Condvar::new(), log, full };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -96,24 +88,23 @@ impl Embedded {
         true
     }
 
-    /// Messages that gave way to newer ones since the start.
-    pub fn dropped(&self) -> u64 {
-        self.0.dropped.load(Ordering::Relaxed)
-    }
-
-    /// Removes messages older than their topic keeps.
-    pub fn sweep(&self, now_us: i64) -> Result<u64, Error> {
-        self.0.log.sweep(now_us)
+    /// Removes messages older than their topic keeps, and beyond `budget` bytes the oldest facts that no group of
+    /// this process still has to read.
+    ///
+    /// # Errors
+    /// The log failed; the next sweep tries again.
+    pub fn sweep(&self, now_us: i64, budget: u64) -> Result<u64, Error> {
+        self.0.log.sweep(now_us, budget, || self.0.floors())
     }
 }
 
 impl Bus for Embedded {
-    fn publish(&self, messages: &[Outgoing], term: u64) -> Result<(), Error> {
+    fn publish(&self, messages: &[Outgoing], writer: &Writer) -> Result<(), Error> {
         for run in messages.chunk_by(|one, other| one.topic.volatile == other.topic.volatile) {
             if run[0].topic.volatile {
-                run.iter().for_each(|message| self.0.deliver(message, term));
+                run.iter().try_for_each(|message| self.0.deliver(message, writer))?;
             } else {
-                self.0.append(run, term)?;
+                self.0.append(run, writer)?;
             }
         }
         Ok(())
@@ -142,8 +133,9 @@ impl Bus for Embedded {
         let reads = |noun: &str| topics.iter().any(|topic| topic.noun == noun);
         match from {
             From::Start => {
-                let known = state.latest.values().filter(|record| reads(record.topic.noun));
-                known.for_each(|record| drop(inbox.put(record.clone())));
+                let now = Instant::now();
+                let known = state.latest.living(now).filter(|record| reads(record.topic.noun));
+                known.for_each(|record| drop(inbox.put(record.clone(), now)));
             }
             From::End => positions.extend(state.ends.iter().filter(|((noun, _), _)| reads(noun))),
         }
@@ -170,19 +162,17 @@ impl Consumer for Member {
         loop {
             let ends = state.ends.clone();
             let group = state.group(&self.group);
-            if group.set_busy(&self.name, false) {
-                self.shared.changed.notify_all();
-            }
             let Change { lost, gained } = group.change(&self.name);
             if !lost.is_empty() {
                 self.letting_go.clone_from(&lost);
                 return Ok(Some(Event::Revoked(lost)));
             }
             if !gained.is_empty() {
-                for topic in group.topics.iter().filter(|topic| !topic.volatile) {
-                    for partition in &gained {
-                        let committed = self.shared.log.committed(&self.group, topic, *partition)?;
-                        group.positions.insert((topic.noun, *partition), committed);
+                match self.shared.committed(&self.group, &group.topics, &gained) {
+                    Ok(committed) => group.positions.extend(committed),
+                    Err(error) => {
+                        group.let_go(&gained);
+                        return Err(error);
                     }
                 }
                 return Ok(Some(Event::Assigned(gained)));
@@ -191,7 +181,7 @@ impl Consumer for Member {
             let mut records = {
                 let name = &self.name;
                 let mut inbox = std::mem::take(&mut group.inbox);
-                let records = inbox.take(|partition| group.owns(name, partition), take.count);
+                let records = inbox.take(|partition| group.owns(name, partition), take.count, Instant::now());
                 group.inbox = inbox;
                 records
             };
@@ -203,8 +193,13 @@ impl Consumer for Member {
                         continue;
                     }
                     let read =
-                        self.shared.log.read(topic, *partition, position, take.count - records.len())?;
-                    let next = read.last().map_or_else(|| ends[&place], |last| last.offset + 1);
+                        match self.shared.log.read(topic, *partition, position, take.count - records.len()) {
+                            Ok(read) => read,
+                            Err(error) if records.is_empty() => return Err(error),
+                            // What was taken already must not be lost; the next call meets the error again.
+                            Err(_) => break,
+                        };
+                    let next = after(&read).unwrap_or(ends[&place]);
                     group.positions.insert(place, next);
                     records.extend(read);
                 }
@@ -222,6 +217,16 @@ impl Consumer for Member {
 
     fn commit(&mut self, topic: &'static Topic, partition: u32, offset: u64) -> Result<(), Error> {
         if topic.volatile { Ok(()) } else { self.shared.log.commit(&self.group, topic, partition, offset) }
+    }
+
+    fn done(&mut self) {
+        if self.shared.lock().group(&self.group).set_busy(&self.name, false) {
+            self.shared.changed.notify_all();
+        }
+    }
+
+    fn superseded(&mut self) -> u64 {
+        std::mem::take(&mut self.shared.lock().group(&self.group).superseded)
     }
 
     fn lag(&self) -> u64 {
@@ -257,13 +262,13 @@ impl Tail for Reader {
             if std::mem::replace(&mut tail.busy, false) {
                 self.shared.changed.notify_all();
             }
-            let mut records = tail.inbox.take(|_| true, take.count);
+            let mut records = tail.inbox.take(|_| true, take.count, Instant::now());
             for ((noun, partition), end) in &ends {
                 let Some(topic) = tail.topics.iter().find(|topic| topic.noun == *noun) else { continue };
                 let position = tail.positions.get(&(*noun, *partition)).copied().unwrap_or(0);
                 if position < *end {
                     let read = self.shared.log.read(topic, *partition, position, READ)?;
-                    let next = read.last().map_or(*end, |last| last.offset + 1);
+                    let next = after(&read).unwrap_or(*end);
                     tail.positions.insert((*noun, *partition), next);
                     records.extend(read);
                 }
@@ -288,7 +293,7 @@ impl Drop for Reader {
 
 impl Shared {
     /// Hands a volatile message to every reader that is there.
-    fn deliver(&self, message: &Outgoing, term: u64) {
+    fn deliver(&self, message: &Outgoing, writer: &Writer) -> Result<(), Error> {
         let topic = message.topic;
         let mut state = self.lock();
         // Facts are never dropped: a reader that is behind holds its writer back. Pictures wait only when nothing
@@ -297,38 +302,63 @@ impl Shared {
         while waits && topic.class != Class::Latest && state.group_is_full(topic, &message.slot, self.full) {
             state = self.wait(state, Duration::from_secs(1));
         }
+        if !state.fence.admits(writer, topic.noun, message.partition) {
+            return Err(Error::Fenced { owner: writer.owner.clone().unwrap_or_default() });
+        }
         let record = Record {
             topic,
             partition: message.partition,
-            offset: state.next_volatile,
+            offset: None,
             key: Arc::clone(&message.key),
             slot: message.slot.as_str().into(),
-            term,
+            writer: writer.clone(),
             trace: message.trace.clone(),
             body: message.body.clone(),
         };
-        state.next_volatile += 1;
+        let now = Instant::now();
         if topic.class == Class::Latest {
-            state.latest.insert((topic.noun, Arc::clone(&record.slot)), record.clone());
+            state.latest.put(record.clone(), now);
         }
-        let mut displaced = 0;
         for group in state.groups.values_mut().filter(|group| !group.is_empty() && group.reads(topic)) {
-            displaced += u64::from(group.inbox.put(record.clone()).is_some());
+            group.superseded += u64::from(group.inbox.put(record.clone(), now).is_some());
         }
         for tail in
             state.tails.values_mut().filter(|tail| tail.topics.iter().any(|other| other.noun == topic.noun))
         {
-            drop(tail.inbox.put(record.clone()));
+            drop(tail.inbox.put(record.clone(), now));
         }
         drop(state);
-        if topic.class == Class::Picture {
-            self.dropped.fetch_add(displaced, Ordering::Relaxed);
-        }
         self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Where a group goes on in partitions of the log.
+    fn committed(&self, group: &str, topics: &[&'static Topic], partitions: &[u32]) -> Result<Ends, Error> {
+        let mut committed = Ends::new();
+        for topic in topics.iter().filter(|topic| !topic.volatile) {
+            for partition in partitions {
+                committed.insert((topic.noun, *partition), self.log.committed(group, topic, *partition)?);
+            }
+        }
+        Ok(committed)
+    }
+
+    /// The lowest offset that a group of this process still has to read, of every partition that a group reads.
+    fn floors(&self) -> Result<Ends, Error> {
+        let groups: Vec<(String, Vec<&'static Topic>)> =
+            self.lock().groups.iter().map(|(name, group)| (name.clone(), group.topics.clone())).collect();
+        let partitions: Vec<u32> = (0..PARTITIONS).collect();
+        let mut floors = Ends::new();
+        for (name, topics) in groups {
+            for (place, offset) in self.committed(&name, &topics, &partitions)? {
+                floors.entry(place).and_modify(|floor| *floor = offset.min(*floor)).or_insert(offset);
+            }
+        }
+        Ok(floors)
     }
 
     /// Writes durable messages and waits until they are on disk.
-    fn append(self: &Arc<Self>, messages: &[Outgoing], term: u64) -> Result<(), Error> {
+    fn append(self: &Arc<Self>, messages: &[Outgoing], writer: &Writer) -> Result<(), Error> {
         let entries = messages
             .iter()
             .map(|message| Entry {
@@ -336,7 +366,7 @@ impl Shared {
                 partition: message.partition,
                 key: Arc::clone(&message.key),
                 slot: message.slot.clone(),
-                term,
+                writer: writer.clone(),
                 trace: message.trace.clone(),
                 time_us: now_us(),
                 body: message.body.bytes(),
@@ -400,6 +430,11 @@ impl State {
                 .values()
                 .all(|tail| tail.inbox.len() == 0 && !tail.busy && at_end(&tail.topics, &tail.positions))
     }
+}
+
+/// The offset behind the last of these.
+fn after(records: &[Record]) -> Option<u64> {
+    records.last()?.offset.map(|offset| offset + 1)
 }
 
 fn now_us() -> i64 {

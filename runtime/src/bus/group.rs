@@ -10,6 +10,8 @@ use super::memory::Inbox;
 pub(super) struct Group {
     pub(super) topics: Vec<&'static Topic>,
     pub(super) inbox: Inbox,
+    /// Messages that gave way to newer ones, since a member last asked.
+    pub(super) superseded: u64,
     /// Next offset to deliver, for topics of the log; absent until the partition is read.
     pub(super) positions: HashMap<(&'static str, u32), u64>,
     /// By name: whether it holds messages that it has not finished.
@@ -29,6 +31,7 @@ impl Group {
         Self {
             topics: topics.to_vec(),
             inbox: Inbox::default(),
+            superseded: 0,
             positions: HashMap::new(),
             members: BTreeMap::new(),
             owners: HashMap::new(),

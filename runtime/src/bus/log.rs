@@ -14,8 +14,9 @@ use cortex_proto::{
     topics::{self, Class},
 };
 use rusqlite::{Connection, params};
+use tracing::warn;
 
-use super::{Body, Error, Record};
+use super::{Body, Error, Fence, Record, Writer};
 use crate::database;
 
 /// A message for the log.
@@ -24,7 +25,7 @@ pub(super) struct Entry {
     pub(super) partition: u32,
     pub(super) key: Arc<str>,
     pub(super) slot: String,
-    pub(super) term: u64,
+    pub(super) writer: Writer,
     pub(super) trace: Option<String>,
     pub(super) time_us: i64,
     pub(super) body: Bytes,
@@ -37,6 +38,8 @@ type Committed = Box<dyn FnOnce(Result<Ends, Error>) + Send>;
 
 /// Bounded so that a stuck disk stops publishers instead of filling memory; one batch of a worker is one entry.
 const WAITING: usize = 256;
+/// Times that retention is halved over the budget: a month comes down to seconds.
+const HALVINGS: u32 = 20;
 
 pub(super) struct Log {
     reader: Arc<Mutex<Connection>>,
@@ -51,7 +54,7 @@ impl Log {
         lock(&writer)
             .execute_batch(
                 "CREATE TABLE IF NOT EXISTS messages (topic TEXT, partition INT, offset INT, key TEXT, slot TEXT,
-                     term INT, trace TEXT, time_us INT, body BLOB, PRIMARY KEY (topic, partition, offset)) WITHOUT ROWID;
+                     owner TEXT, term INT, trace TEXT, time_us INT, body BLOB, PRIMARY KEY (topic, partition, offset)) WITHOUT ROWID;
                  CREATE INDEX IF NOT EXISTS messages_by_time ON messages (topic, time_us);
                  CREATE INDEX IF NOT EXISTS messages_by_slot ON messages (topic, slot);
                  CREATE TABLE IF NOT EXISTS ends (topic TEXT, partition INT, next INT,
@@ -60,6 +63,10 @@ impl Log {
                      PRIMARY KEY (reader, topic, partition)) WITHOUT ROWID;",
             )
             .map_err(failed)?;
+        // Logs of the first days do not say who wrote.
+        if lock(&writer).prepare("SELECT owner FROM messages").is_err() {
+            lock(&writer).execute_batch("ALTER TABLE messages ADD COLUMN owner TEXT").map_err(failed)?;
+        }
         let reader = match path {
             Some(_) => Arc::new(Mutex::new(database::open(path).map_err(failed)?)),
             None => Arc::clone(&writer),
@@ -108,7 +115,7 @@ impl Log {
         let connection = lock(&self.reader);
         let mut query = connection
             .prepare_cached(
-                "SELECT offset, key, slot, term, trace, body FROM messages
+                "SELECT offset, key, slot, owner, term, trace, body FROM messages
                  WHERE topic = ?1 AND partition = ?2 AND offset >= ?3 ORDER BY offset LIMIT ?4",
             )
             .map_err(failed)?;
@@ -117,12 +124,15 @@ impl Log {
                 Ok(Record {
                     topic,
                     partition,
-                    offset: row.get::<_, i64>(0)? as u64,
+                    offset: Some(row.get::<_, i64>(0)? as u64),
                     key: row.get::<_, String>(1)?.into(),
                     slot: row.get::<_, String>(2)?.into(),
-                    term: row.get::<_, i64>(3)? as u64,
-                    trace: row.get(4)?,
-                    body: Body::Bytes(row.get::<_, Vec<u8>>(5)?.into()),
+                    writer: Writer {
+                        owner: row.get::<_, Option<String>>(3)?.map(Into::into),
+                        term: row.get::<_, i64>(4)? as u64,
+                    },
+                    trace: row.get(5)?,
+                    body: Body::Bytes(row.get::<_, Vec<u8>>(6)?.into()),
                 })
             })
             .map_err(failed)?;
@@ -164,29 +174,80 @@ impl Log {
             .map_err(|error| Error::engine("commit an offset", error))
     }
 
-    /// Removes messages older than their topic keeps.
-    pub(super) fn sweep(&self, now_us: i64) -> Result<u64, Error> {
+    /// Removes messages older than their topic keeps. Above `budget` bytes every topic of facts keeps half as long,
+    /// again and again, but what a reader still needs: `floors` are the lowest offsets needed.
+    pub(super) fn sweep(
+        &self,
+        now_us: i64,
+        budget: u64,
+        floors: impl FnOnce() -> Result<Ends, Error>,
+    ) -> Result<u64, Error> {
+        let failed = |error| Error::engine("remove old messages", error);
         let mut removed = 0;
-        for topic in topics::ALL.iter().filter(|topic| !topic.volatile && !topic.retention.is_zero()) {
+        let kept = || topics::ALL.iter().filter(|topic| !topic.volatile && !topic.retention.is_zero());
+        for topic in kept() {
             let before = now_us - topic.retention.as_micros() as i64;
             removed += lock(&self.writer)
-                .prepare_cached("DELETE FROM messages WHERE topic = ?1 AND time_us < ?2")
-                .and_then(|mut query| query.execute(params![topic.noun, before]))
-                .map_err(|error| Error::engine("remove old messages", error))? as u64;
+                .execute(
+                    "DELETE FROM messages WHERE topic = ?1 AND time_us < ?2",
+                    params![topic.noun, before],
+                )
+                .map_err(failed)? as u64;
+        }
+        if database::used(&lock(&self.writer)).map_err(failed)? > budget {
+            let floors = floors()?;
+            let mut gone = 0;
+            for halvings in 1..=HALVINGS {
+                for topic in kept().filter(|topic| topic.class == Class::Fact) {
+                    let before = now_us - (topic.retention.as_micros() as i64 >> halvings);
+                    gone += self.remove(topic, before, &floors).map_err(failed)?;
+                }
+                if database::used(&lock(&self.writer)).map_err(failed)? <= budget {
+                    break;
+                }
+            }
+            warn!(removed = gone, budget, "message log over its budget, removed the oldest messages");
+            removed += gone;
+        }
+        database::shrink(&lock(&self.writer)).map_err(failed)?;
+        Ok(removed)
+    }
+
+    fn remove(&self, topic: &'static Topic, before: i64, floors: &Ends) -> rusqlite::Result<u64> {
+        let mut removed = 0;
+        for partition in 0..topics::PARTITIONS {
+            let floor = floors.get(&(topic.noun, partition)).map_or(i64::MAX, |floor| *floor as i64);
+            removed += lock(&self.writer)
+                .prepare_cached(
+                    "DELETE FROM messages WHERE topic = ?1 AND partition = ?2 AND offset < ?3 AND time_us < ?4",
+                )?
+                .execute(params![topic.noun, partition, floor, before])? as u64;
         }
         Ok(removed)
     }
 }
 
-/// Commits everything that waits in one transaction, until every sender is gone.
+/// Commits everything that waits in one transaction, until every sender is gone. Everything passes here in its final
+/// order, so this is where a writer whose term is over is refused.
 fn write_all(connection: &Mutex<Connection>, waiting: &mpsc::Receiver<(Vec<Entry>, Committed)>) {
+    let mut fence = Fence::default();
     while let Ok(first) = waiting.recv() {
-        let (batch, done): (Vec<_>, Vec<_>) = std::iter::once(first).chain(waiting.try_iter()).unzip();
-        let entries: Vec<Entry> = batch.into_iter().flatten().collect();
-        let written = write(&mut lock(connection), &entries);
-        for done in done {
+        let (mut entries, mut written) = (Vec::new(), Vec::new());
+        for (batch, done) in std::iter::once(first).chain(waiting.try_iter()) {
+            let mut refused =
+                |entry: &&Entry| !fence.admits(&entry.writer, entry.topic.noun, entry.partition);
+            match batch.iter().find(&mut refused).and_then(|entry| entry.writer.owner.clone()) {
+                Some(owner) => done(Err(Error::Fenced { owner })),
+                None => {
+                    entries.extend(batch);
+                    written.push(done);
+                }
+            }
+        }
+        let result = write(&mut lock(connection), &entries);
+        for done in written {
             done(
-                written
+                result
                     .as_ref()
                     .map(Clone::clone)
                     .map_err(|error| Error::engine("write the message log", error)),
@@ -204,8 +265,10 @@ fn write(connection: &mut Connection, entries: &[Entry]) -> rusqlite::Result<End
         )?;
         let mut compact =
             transaction.prepare_cached("DELETE FROM messages WHERE topic = ?1 AND slot = ?2")?;
-        let mut insert =
-            transaction.prepare_cached("INSERT INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO messages (topic, partition, offset, key, slot, owner, term, trace, time_us, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?;
         for entry in entries {
             let end: i64 = next.query_row(params![entry.topic.noun, entry.partition], |row| row.get(0))?;
             if entry.topic.class == Class::Table {
@@ -217,7 +280,8 @@ fn write(connection: &mut Connection, entries: &[Entry]) -> rusqlite::Result<End
                 end - 1,
                 &*entry.key,
                 entry.slot,
-                entry.term as i64,
+                entry.writer.owner.as_deref(),
+                entry.writer.term as i64,
                 entry.trace,
                 entry.time_us,
                 &*entry.body,

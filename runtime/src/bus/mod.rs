@@ -5,6 +5,7 @@
 //! nothing.
 
 mod embedded;
+mod fence;
 mod group;
 mod log;
 mod memory;
@@ -16,6 +17,7 @@ use cortex_proto::{Message, Topic};
 use prost::DecodeError;
 
 pub use embedded::{Embedded, Full};
+pub use fence::{Fence, Writer};
 
 /// What a message is made of.
 #[derive(Clone)]
@@ -55,14 +57,15 @@ pub struct Record {
     pub topic: &'static Topic,
     /// Which partition of it.
     pub partition: u32,
-    /// Its place in the partition. Offsets grow, also over restarts; with newest-wins there are gaps.
-    pub offset: u64,
+    /// Its place in the partition. Offsets grow, also over restarts; with newest-wins there are gaps. `None` for a
+    /// message that is only in memory: it has no place, and is never delivered again.
+    pub offset: Option<u64>,
     /// What keeps it in order.
     pub key: Arc<str>,
     /// What it wins over, where the newest wins.
     pub slot: Arc<str>,
-    /// Term of its writer; 0 when the writer has none.
-    pub term: u64,
+    /// Who wrote it.
+    pub writer: Writer,
     /// W3C `traceparent`.
     pub trace: Option<String>,
     /// The message.
@@ -112,13 +115,21 @@ pub enum Error {
     /// The bus was closed.
     #[error("the bus is closed")]
     Closed,
+    /// The writer is not the owner any more: it must stop.
+    #[error("{owner} has a new owner with a higher term")]
+    Fenced {
+        /// What it owned.
+        owner: Arc<str>,
+    },
 }
 
 /// A bus engine.
 pub trait Bus: Send + Sync + 'static {
     /// Publishes messages in order. Returns when every fact among them is durable; pictures never wait for a
-    /// reader. `term` is the writer's.
-    fn publish(&self, messages: &[Outgoing], term: u64) -> Result<(), Error>;
+    /// reader. What a writer says once a higher term of the same owner spoke in the same partition reaches nobody;
+    /// an engine that knows in time refuses it with [`Error::Fenced`], every other drops it where it is read (see
+    /// [`Fence`]).
+    fn publish(&self, messages: &[Outgoing], writer: &Writer) -> Result<(), Error>;
 
     /// Joins a group as `member`. Pictures are read from the end, facts from the group's committed offset.
     fn subscribe(
@@ -134,14 +145,20 @@ pub trait Bus: Send + Sync + 'static {
 
 /// A member of a group. Dropping it leaves the group.
 pub trait Consumer: Send {
-    /// Waits for what comes next. Everything delivered earlier counts as worked on when this is called again.
+    /// Waits for what comes next. After an error nothing is lost: the same comes with a later call.
     fn poll(&mut self, take: Take) -> Result<Option<Event>, Error>;
 
     /// Everything of `topic` below `offset` in this partition is done with: it is not delivered again.
     fn commit(&mut self, topic: &'static Topic, partition: u32, offset: u64) -> Result<(), Error>;
 
+    /// Everything delivered so far is worked on; what follows from it is published.
+    fn done(&mut self);
+
     /// Messages not yet delivered to this member.
     fn lag(&self) -> u64;
+
+    /// Messages that gave way to newer ones of their slot before this group read them, since it last asked.
+    fn superseded(&mut self) -> u64;
 }
 
 /// A reader without a group.

@@ -18,11 +18,13 @@ pub struct Data {
 }
 
 /// Section `[bus]`: what carries messages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bus {
     /// `embedded://` keeps its log in the data folder, `embedded:///path/bus.sqlite` elsewhere.
     pub url: String,
+    /// The embedded log gives up its oldest facts above so many GiB, but none that a stage still has to read.
+    pub budget_gib: f64,
 }
 
 /// Section `[store]`: what keeps facts.
@@ -89,7 +91,7 @@ pub struct Keys {
 
 impl Default for Bus {
     fn default() -> Self {
-        Self { url: "embedded://".to_owned() }
+        Self { url: "embedded://".to_owned(), budget_gib: 2.0 }
     }
 }
 
@@ -132,7 +134,16 @@ impl Data {
 impl Bus {
     /// What is wrong with the values, a sentence each.
     pub fn validate(&self) -> Vec<String> {
-        scheme("bus.url", &self.url, "embedded")
+        let mut wrong = scheme("bus.url", &self.url, "embedded");
+        if !(self.budget_gib >= 0.01 && self.budget_gib <= 1e6) {
+            wrong.push("`bus.budget_gib` must be 0.01 to 1000000 GiB".to_owned());
+        }
+        wrong
+    }
+
+    /// How many bytes the embedded log may have.
+    pub fn budget(&self) -> u64 {
+        (self.budget_gib * GIB as f64) as u64
     }
 
     /// The file of the embedded bus's log.

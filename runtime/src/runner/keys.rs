@@ -1,109 +1,187 @@
 //! What the runner knows of each key: where its inputs stand, and what it decided and has not yet published.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::Instant,
 };
 
-use serde::{Deserialize, Serialize};
+use cortex_proto::topics;
+use prost::Message;
 
 use crate::{
+    bus::{Body, Outgoing, Record},
     stage::{Key, Snapshot},
-    store::{StoredRow, table},
+    store::{StoredRow, rows::number, table},
 };
 
 /// A message as the outbox holds it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Message)]
 pub(super) struct Letter {
-    pub(super) topic: String,
-    pub(super) partition: u32,
-    pub(super) key: String,
-    pub(super) slot: String,
-    pub(super) trace: Option<String>,
-    pub(super) body: Vec<u8>,
+    #[prost(string, tag = "1")]
+    topic: String,
+    #[prost(uint32, tag = "2")]
+    partition: u32,
+    #[prost(string, tag = "3")]
+    key: String,
+    #[prost(string, tag = "4")]
+    slot: String,
+    #[prost(string, optional, tag = "5")]
+    trace: Option<String>,
+    #[prost(bytes = "vec", tag = "6")]
+    body: Vec<u8>,
 }
 
 /// Decisions of one input: their rows, then their messages.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Message)]
 pub(super) struct Decision {
+    #[prost(message, repeated, tag = "1")]
     pub(super) rows: Vec<StoredRow>,
+    #[prost(message, repeated, tag = "2")]
     pub(super) letters: Vec<Letter>,
 }
 
-/// A snapshot row: the stage's state, and what the runner needs to go on from it.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// A snapshot row: what the runner needs to go on, and the stage's state as bytes that only the stage reads. Protobuf,
+/// so that versions of the runner understand each other's, and an outbox never hangs on a stage's state.
+#[derive(Clone, PartialEq, Message)]
 pub(super) struct Saved {
-    pub(super) term: u64,
-    pub(super) state: Snapshot,
-    /// Next offset of each input topic: inputs below are in the state already.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) state: Vec<u8>,
+    /// Next offset of each durable input topic: inputs below are in the state already.
+    #[prost(btree_map = "string, uint64", tag = "2")]
     pub(super) offsets: BTreeMap<String, u64>,
+    #[prost(message, repeated, tag = "3")]
     pub(super) outbox: Vec<Decision>,
 }
 
 /// One key of a worker.
 pub(super) struct KeyState {
     pub(super) partition: u32,
-    /// Next offset of each input topic.
-    pub(super) offsets: BTreeMap<String, u64>,
+    /// Next offset of each durable input topic.
+    offsets: BTreeMap<String, u64>,
     /// First offset of each input topic that no written snapshot has in it.
     pub(super) unsaved: HashMap<&'static str, u64>,
     pub(super) changed: bool,
     pub(super) saved_at: Instant,
     /// Decided and not known to be published.
-    pub(super) outbox: Vec<Decision>,
+    pub(super) outbox: VecDeque<Decision>,
+    /// So many at the front of the outbox are in a written snapshot, with their rows.
+    pub(super) recorded: usize,
     /// The state that a poisoned apply goes back to.
     pub(super) last: Option<Snapshot>,
+    /// Places of the rows that earlier owners wrote, which the first own row replaces.
+    pub(super) replaces: Vec<Vec<u8>>,
 }
 
 impl KeyState {
-    pub(super) fn new(partition: u32, saved: Option<&Saved>) -> Self {
+    pub(super) fn new(partition: u32) -> Self {
         Self {
             partition,
-            offsets: saved.map(|saved| saved.offsets.clone()).unwrap_or_default(),
+            offsets: BTreeMap::new(),
             unsaved: HashMap::new(),
             changed: false,
             saved_at: Instant::now(),
-            outbox: Vec::new(),
-            last: saved.map(|saved| saved.state.clone()),
+            outbox: VecDeque::new(),
+            recorded: 0,
+            last: None,
+            replaces: Vec::new(),
         }
     }
 
-    /// Whether the key's state has this input already.
-    pub(super) fn has(&self, topic: &str, offset: u64) -> bool {
-        self.offsets.get(topic).is_some_and(|next| offset < *next)
+    /// Goes on from what an earlier owner saved. It counts as changed, so that it is soon saved in the own term.
+    pub(super) fn restored(partition: u32, saved: Saved, replaces: Vec<Vec<u8>>) -> Self {
+        Self {
+            offsets: saved.offsets,
+            changed: true,
+            outbox: saved.outbox.into(),
+            last: Some(Snapshot(saved.state)),
+            replaces,
+            ..Self::new(partition)
+        }
     }
 
-    pub(super) fn took(&mut self, topic: &'static str, offset: u64) {
-        self.offsets.insert(topic.to_owned(), offset + 1);
-        self.unsaved.entry(topic).or_insert(offset);
+    /// Whether the key's state has this input already. What is only in memory has no place and never comes twice.
+    pub(super) fn has(&self, record: &Record) -> bool {
+        let next = self.offsets.get(record.topic.noun);
+        record.offset.zip(next).is_some_and(|(offset, next)| offset < *next)
+    }
+
+    pub(super) fn took(&mut self, record: &Record) {
+        self.changed = true;
+        if let Some(offset) = record.offset {
+            self.offsets.insert(record.topic.noun.to_owned(), offset + 1);
+            self.unsaved.entry(record.topic.noun).or_insert(offset);
+        }
+    }
+
+    pub(super) fn decide(&mut self, decision: Decision) {
+        self.outbox.push_back(decision);
         self.changed = true;
     }
 
-    /// The row to write, after which this key's inputs count as saved.
-    pub(super) fn save(
-        &mut self,
-        stage: &str,
-        key: &Key,
-        term: u64,
-        state: Snapshot,
-        now_us: i64,
-    ) -> StoredRow {
-        self.last = Some(state.clone());
-        let saved = Saved { term, state, offsets: self.offsets.clone(), outbox: self.outbox.clone() };
+    /// The row that saves this key.
+    pub(super) fn row(&self, stage: &str, key: &Key, term: u64, now_us: i64) -> StoredRow {
+        let saved = Saved {
+            state: self.last.clone().unwrap_or_default().0,
+            offsets: self.offsets.clone(),
+            outbox: self.outbox.iter().cloned().collect(),
+        };
+        StoredRow {
+            table: table::SNAPSHOTS.name.to_owned(),
+            partition: owner(stage, self.partition),
+            sort: place(key, term),
+            time_us: now_us,
+            body: saved.encode_to_vec(),
+        }
+    }
+
+    /// Its row is written. Answers the places of the rows that are of no use any more.
+    pub(super) fn saved(&mut self) -> Vec<Vec<u8>> {
         self.changed = false;
         self.saved_at = Instant::now();
         self.unsaved.clear();
-        StoredRow {
-            table: table::SNAPSHOTS.name.to_owned(),
-            partition: place(stage, self.partition),
-            sort: key.as_bytes().to_vec(),
-            time_us: now_us,
-            body: postcard::to_stdvec(&saved).expect("a snapshot has no type that postcard refuses"),
-        }
+        self.recorded = self.outbox.len();
+        std::mem::take(&mut self.replaces)
     }
 }
 
-/// The partition of the snapshots table, and the owner of the term.
-pub(super) fn place(stage: &str, partition: u32) -> String {
+impl Letter {
+    pub(super) fn seal(message: &Outgoing) -> Self {
+        Self {
+            topic: message.topic.noun.to_owned(),
+            partition: message.partition,
+            key: message.key.to_string(),
+            slot: message.slot.clone(),
+            trace: message.trace.clone(),
+            body: message.body.bytes().to_vec(),
+        }
+    }
+
+    /// The message again; `None` for a topic that this version does not know.
+    pub(super) fn open(&self) -> Option<Outgoing> {
+        Some(Outgoing {
+            topic: topics::find(&self.topic)?,
+            partition: self.partition,
+            key: self.key.as_str().into(),
+            slot: self.slot.clone(),
+            trace: self.trace.clone(),
+            body: Body::Bytes(self.body.clone().into()),
+        })
+    }
+}
+
+/// What a worker owns of a partition: where its snapshots lie, and what its terms are counted for.
+pub(super) fn owner(stage: &str, partition: u32) -> String {
     format!("{stage}/{partition}")
+}
+
+/// The place of a key's snapshot. Each term has its own, so a writer whose term is over overwrites nobody's but its own.
+pub(super) fn place(key: &Key, term: u64) -> Vec<u8> {
+    [key.as_bytes(), &[0], &term.to_be_bytes()].concat()
+}
+
+/// Key and term of a snapshot's place.
+pub(super) fn at(place: &[u8]) -> Option<(Key, u64)> {
+    let (key, term) = place.split_last_chunk::<8>()?;
+    let key = std::str::from_utf8(key.strip_suffix(&[0])?).ok()?;
+    Some((Key::from(key), number(term)))
 }

@@ -1,8 +1,10 @@
 //! Drives a stage: polls, batches, infers, applies, ticks, and carries out what the stage said. It owns sinks,
 //! snapshots, commits, dead letters and panics, so a stage owns none of them.
 
+mod away;
 mod keys;
 mod sinks;
+mod takeover;
 mod worker;
 
 use std::{sync::Arc, time::Duration};
@@ -71,7 +73,7 @@ pub fn wall_clock() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_micros() as i64)
 }
 
-/// At most one snapshot of a changed key in this time; a decision writes one at once.
+/// At most one snapshot of a changed key in this time; a decision is in one at the end of its batch.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a poll waits when nothing comes, so that snapshots and clocks go on.

@@ -1,188 +1,345 @@
-//! Carries out what a stage said, in order, and again when a sink is away: nothing is inferred or applied twice for
-//! that.
+//! Carries out what a stage said, and again when a sink is away: nothing is inferred or applied twice for that.
+//!
+//! What is volatile goes out at once. Everything durable goes out together, when something was decided or a snapshot
+//! is due: first one write of snapshots with their outboxes and of rows, then the decisions' messages, then commits.
 
 use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
+    collections::{HashMap, VecDeque},
+    time::Instant,
 };
 
-use cortex_proto::{Topic, topics};
-use tracing::{info, warn};
+use cortex_proto::{Topic, topics, topics::Class, v1};
+use sha2::{Digest, Sha256};
+use tracing::{error, warn};
 
-use super::keys::{Decision, Letter};
+use super::{
+    SNAPSHOT_EVERY,
+    keys::{Decision, KeyState, Letter, owner, place},
+    wall_clock,
+    worker::Worker,
+};
 use crate::{
-    bus::{Body, Consumer, Outgoing},
-    context::Context,
-    stage::{Fatal, Key},
-    store::{StoredRow, table},
+    bus::{self, Body, Outgoing, Record, Writer},
+    collector::Collector,
+    stage::{Clock, Fatal, Input, Key, Poison, Snapshot, Stage},
+    store::{self, StoredRow, table},
 };
 
-/// Something to carry out; doing it twice is harmless.
-pub(super) enum Job {
-    /// Write rows: snapshots, and facts that are stored behind their publication.
-    Write(Vec<StoredRow>),
-    /// A snapshot with the decision in its outbox, the decision's rows, then its messages.
-    Decide { key: Key, snapshot: StoredRow, decision: Decision },
-    /// Nothing below this offset is needed again.
-    Commit { topic: &'static Topic, partition: u32, offset: u64 },
-}
-
-/// How a round went.
-pub(super) enum Outcome {
-    /// Everything is carried out; these keys' oldest decisions are published.
-    Done(Vec<Key>),
-    /// A sink is away; the rest waits. These keys' oldest decisions are published.
-    Waiting(Vec<Key>),
-}
-
-/// Jobs that wait at most; above it the worker takes no more input until a sink is back. A decision or a second of
-/// one camera is a job, so this is an hour of one camera.
+/// Decisions that wait at most. One is a few kilobytes, so this is what a worker may take of memory while the store is
+/// away: hours of one camera.
 const WAITING: usize = 4_000;
 /// Rows stored behind that wait at most; beyond it the oldest go, since they are derived data.
 const BEHIND: usize = 20_000;
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// Volatile facts that wait at most while the bus is away; beyond it the oldest go.
+const LATE: usize = 4_096;
 
-pub(super) struct Sinks {
-    stage: &'static str,
-    term: u64,
-    jobs: VecDeque<Job>,
+/// What waits for sinks, besides the outboxes of keys.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// Rows stored behind what was published.
     behind: Vec<StoredRow>,
-    retry: Option<(Instant, Duration)>,
+    /// Volatile facts, with their writers, that the bus did not take.
+    late: VecDeque<(Outgoing, Writer)>,
 }
 
-impl Sinks {
-    pub(super) fn new(stage: &'static str) -> Self {
-        Self { stage, term: 0, jobs: VecDeque::new(), behind: Vec::new(), retry: None }
-    }
-
-    /// Messages are written with this term from now on.
-    pub(super) fn set_term(&mut self, term: u64) {
-        self.term = self.term.max(term);
-    }
-
-    pub(super) fn push(&mut self, job: Job) {
-        self.jobs.push_back(job);
-    }
-
-    /// Takes rows that are written with the next snapshot.
-    pub(super) fn store_behind(&mut self, rows: impl IntoIterator<Item = StoredRow>) {
-        self.behind.extend(rows);
-        if let Some(excess) = self.behind.len().checked_sub(BEHIND).filter(|excess| *excess > 0) {
-            warn!(stage = self.stage, rows = excess, "the store is away, dropped the oldest derived rows");
-            self.behind.drain(..excess);
-        }
-    }
-
-    pub(super) fn take_behind(&mut self) -> Vec<StoredRow> {
-        if self.retry.is_some() { Vec::new() } else { std::mem::take(&mut self.behind) }
-    }
-
-    /// Whether too much waits to take more input.
-    pub(super) fn is_full(&self) -> bool {
-        self.jobs.len() >= WAITING
-    }
-
-    /// Publishes what must not wait for the store: pictures and volatile facts.
-    pub(super) fn publish_now(&self, context: &Context, messages: &[Outgoing]) -> Result<(), Fatal> {
-        context.bus.publish(messages, self.term).map_err(|error| Fatal::new(format!("publish: {error}")))
-    }
-
-    /// Carries out what waits. With `force`, also before the time of the next retry.
-    pub(super) fn run(
-        &mut self,
-        context: &Context,
-        consumer: &mut dyn Consumer,
-        force: bool,
-    ) -> Result<Outcome, Fatal> {
-        let mut published = Vec::new();
-        if let Some((at, _)) = self.retry
-            && !force
-            && Instant::now() < at
-        {
-            return Ok(Outcome::Waiting(published));
-        }
-        while let Some(job) = self.jobs.front() {
-            match carry_out(job, context, consumer, self.term) {
-                Ok(key) => {
-                    published.extend(key);
-                    self.jobs.pop_front();
-                    if self.retry.take().is_some() {
-                        info!(stage = self.stage, "the sink is back");
-                    }
-                }
-                Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
-                Err(Failure::Away(reason)) => {
-                    let wait = self.retry.map_or(BACKOFF.0, |(_, last)| (last * 2).min(BACKOFF.1));
-                    if self.retry.is_none() {
-                        warn!(stage = self.stage, reason, "a sink is away, facts wait");
-                    }
-                    self.retry = Some((Instant::now() + wait, wait));
-                    return Ok(Outcome::Waiting(published));
-                }
-            }
-        }
-        Ok(Outcome::Done(published))
-    }
-}
-
-enum Failure {
+/// Why something was not carried out.
+pub(super) enum Failure {
+    /// The sink may take it later.
     Away(String),
+    /// Somebody else owns what this worker thinks is its own.
     Fenced(String),
 }
 
-fn carry_out(
-    job: &Job,
-    context: &Context,
-    consumer: &mut dyn Consumer,
-    term: u64,
-) -> Result<Option<Key>, Failure> {
-    let away = |error: &dyn std::fmt::Display| Failure::Away(error.to_string());
-    match job {
-        Job::Write(rows) => context.store.write(rows).map(|()| None).map_err(|error| away(&error)),
-        Job::Decide { key, snapshot, decision } => {
-            let (once, rows): (Vec<_>, Vec<_>) =
-                decision.rows.iter().partition(|row| table::find(&row.table).is_some_and(|table| table.once));
-            // The snapshot holds the decision before anybody can see it.
-            let rows: Vec<StoredRow> = std::iter::once(snapshot).chain(rows).cloned().collect();
-            context.store.write(&rows).map_err(|error| away(&error))?;
-            for row in once {
-                if !context.store.insert(row).map_err(|error| away(&error))? {
-                    return Err(Failure::Fenced(format!(
-                        "another owner wrote place {:x?} of {}/{}: stopping, it goes on from there",
-                        row.sort, row.table, row.partition
-                    )));
-                }
+impl<S: Stage> Worker<S> {
+    /// Carries out what a stage said about one input: volatile messages at once, derived rows behind, and decisions
+    /// by way of the key's snapshot.
+    pub(super) fn say(&mut self, key: &Key, out: Collector) -> Result<(), Fatal> {
+        self.metrics.emitted(out.messages.len() as u64);
+        let partition = self.keys[key].partition;
+        let (decisions, now): (Vec<Outgoing>, Vec<Outgoing>) =
+            out.messages.into_iter().partition(Outgoing::is_decision);
+        self.publish_now(now, partition)?;
+        let derived = |row: &StoredRow| {
+            table::find(&row.table)
+                .is_some_and(|table| matches!(table.class, table::Class::Detections | table::Class::Stills))
+        };
+        let (behind, rows): (Vec<StoredRow>, Vec<StoredRow>) = out.rows.into_iter().partition(derived);
+        self.store_behind(behind);
+        if !decisions.is_empty() || !rows.is_empty() {
+            self.decide(key, Decision { rows, letters: decisions.iter().map(Letter::seal).collect() });
+        }
+        Ok(())
+    }
+
+    /// Sends an input to the dead letters: a copy of a fact, reference and hash of a picture.
+    pub(super) fn bury(&mut self, key: &Key, record: &Record, poison: &Poison) {
+        self.metrics.poisoned();
+        warn!(stage = S::NAME, topic = record.topic.noun, key = %record.key, offset = record.offset, %poison, "input poisoned");
+        let encoded = matches!(record.body, Body::Bytes(_)).then(|| record.body.bytes());
+        let fact = if record.topic.class == Class::Fact { record.body.bytes().to_vec() } else { Vec::new() };
+        let dead = v1::Dead {
+            stage: S::NAME.to_owned(),
+            topic: record.topic.noun.to_owned(),
+            partition: record.partition,
+            offset: record.offset.unwrap_or_default(),
+            camera: record.key.to_string(),
+            reason: poison.reason.clone(),
+            sha256: encoded.map(|bytes| hex::encode(Sha256::digest(&bytes))).unwrap_or_default(),
+            fact,
+            time_us: wall_clock(),
+        };
+        let letters = vec![Letter::seal(&Outgoing::new(dead, record.partition))];
+        self.decide(key, Decision { rows: Vec::new(), letters });
+    }
+
+    /// Whether so many decisions wait that no more inputs are taken. Only inputs that wait in the log by themselves are
+    /// left there; a worker of pictures goes on, because the live view depends on it.
+    pub(super) fn is_full(&self) -> bool {
+        self.decided() >= WAITING && S::In::TOPICS.iter().any(|topic| !topic.volatile)
+    }
+
+    fn decided(&self) -> usize {
+        self.keys.values().map(|state| state.outbox.len()).sum()
+    }
+
+    fn decide(&mut self, key: &Key, decision: Decision) {
+        if self.sinks.is_away() && self.decided() >= WAITING {
+            self.metrics.dropped("outbox_full", 1);
+            error!(stage = S::NAME, %key, "sinks are away for too long, a decision is lost");
+            return;
+        }
+        let state = self.keys.get_mut(key).expect("a key is begun before it decides");
+        state.decide(decision);
+        // What comes next may panic, and must find the state that decided.
+        remember(&self.stage, key, state);
+    }
+
+    /// Publishes what must not wait for the store. While the bus is away pictures are shed and facts wait.
+    fn publish_now(&mut self, messages: Vec<Outgoing>, partition: u32) -> Result<(), Fatal> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let writer = self.writer(partition);
+        if self.waiting.late.is_empty() {
+            match self.context.bus.publish(&messages, &writer).map_err(Failure::from) {
+                Ok(()) => return Ok(()),
+                Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
+                Err(Failure::Away(reason)) => self.sinks.failed(reason),
             }
-            let messages: Vec<Outgoing> = decision.letters.iter().filter_map(open).collect();
-            context.bus.publish(&messages, term).map_err(|error| away(&error))?;
-            Ok(Some(key.clone()))
         }
-        Job::Commit { topic, partition, offset } => {
-            consumer.commit(topic, *partition, *offset).map(|()| None).map_err(|error| away(&error))
+        let (facts, pictures): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|message| message.topic.class == Class::Fact);
+        self.waiting.late.extend(facts.into_iter().map(|message| (message, writer.clone())));
+        let excess = self.waiting.late.len().saturating_sub(LATE);
+        self.waiting.late.drain(..excess);
+        self.metrics.dropped("bus_away", (pictures.len() + excess) as u64);
+        Ok(())
+    }
+
+    fn store_behind(&mut self, rows: Vec<StoredRow>) {
+        self.waiting.behind.extend(rows);
+        let excess = self.waiting.behind.len().saturating_sub(BEHIND);
+        if excess > 0 {
+            self.waiting.behind.drain(..excess);
+            self.metrics.dropped("store_away", excess as u64);
+        }
+    }
+
+    /// Who speaks for a partition. Without a term while the store gives none: then there is nobody to be told from.
+    fn writer(&self, partition: u32) -> Writer {
+        let term = self.terms.get(&partition);
+        term.map_or(Writer::ANYBODY, |term| Writer::new(owner(S::NAME, partition), *term))
+    }
+
+    /// The term of a partition, from the store when there is none yet.
+    fn term(&mut self, partition: u32) -> Result<u64, store::Error> {
+        if let Some(term) = self.terms.get(&partition) {
+            return Ok(*term);
+        }
+        let term = store::next_term(&*self.context.store, &owner(S::NAME, partition))?;
+        self.terms.insert(partition, term);
+        Ok(term)
+    }
+
+    /// Carries out what waits, unless a sink is away and its time has not come. `all` is the end: everything is saved,
+    /// and tried once more.
+    pub(super) fn carry_out(&mut self, all: bool) -> Result<(), Fatal> {
+        if !all && !self.sinks.is_due() {
+            return Ok(());
+        }
+        if self.sinks.is_away() {
+            self.metrics.retried();
+        }
+        match self.flush(all) {
+            Ok(()) => self.sinks.answered(),
+            Err(Failure::Away(reason)) => self.sinks.failed(reason),
+            Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn flush(&mut self, all: bool) -> Result<(), Failure> {
+        while let Some((message, writer)) = self.waiting.late.front() {
+            self.context.bus.publish(std::slice::from_ref(message), writer)?;
+            self.waiting.late.pop_front();
+        }
+        let due = |state: &KeyState| {
+            state.recorded < state.outbox.len()
+                || state.changed && (all || state.saved_at.elapsed() >= SNAPSHOT_EVERY)
+        };
+        let keys: Vec<Key> =
+            self.keys.iter().filter(|(_, state)| due(state)).map(|(key, _)| key.clone()).collect();
+        let decided = self.keys.values().any(|state| !state.outbox.is_empty());
+        if keys.is_empty() && !decided && !all {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        self.save(&keys)?;
+        for key in self.keys.keys().cloned().collect::<Vec<_>>() {
+            self.tell(&key)?;
+        }
+        self.commit()?;
+        self.metrics.blocked(begun.elapsed());
+        Ok(())
+    }
+
+    /// Writes these keys with what they decided, and the rows stored behind.
+    fn save(&mut self, keys: &[Key]) -> Result<(), Failure> {
+        let now_us = wall_clock();
+        let mut rows = Vec::new();
+        for key in keys {
+            let term = self.term(self.keys[key].partition)?;
+            let Some(state) = self.keys.get_mut(key) else { continue };
+            remember(&self.stage, key, state);
+            rows.push(state.row(S::NAME, key, term, now_us));
+            let decided = state.outbox.iter().skip(state.recorded).flat_map(|decision| &decision.rows);
+            rows.extend(decided.filter(|row| !is_once(row)).cloned());
+        }
+        let own = rows.len();
+        rows.append(&mut self.waiting.behind);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.context.store.write(&rows) {
+            self.waiting.behind = rows.split_off(own);
+            return Err(error.into());
+        }
+        for key in keys {
+            let Some(state) = self.keys.get_mut(key) else { continue };
+            let (owner, own) = (owner(S::NAME, state.partition), self.terms.get(&state.partition));
+            for old in
+                state.saved().into_iter().filter(|old| own.is_none_or(|term| *old != place(key, *term)))
+            {
+                self.context.store.delete(&table::SNAPSHOTS, &owner, &old)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes what a key decided. Its snapshot holds it already, so a crash loses nothing of it.
+    fn tell(&mut self, key: &Key) -> Result<(), Failure> {
+        let Some(state) = self.keys.get(key).filter(|state| !state.outbox.is_empty()) else { return Ok(()) };
+        for row in state.outbox.iter().flat_map(|decision| &decision.rows).filter(|row| is_once(row)) {
+            if !self.context.store.insert(row)? {
+                return Err(Failure::Fenced(format!(
+                    "another owner wrote place {:x?} of {}/{}: stopping, it goes on from there",
+                    row.sort, row.table, row.partition
+                )));
+            }
+        }
+        let letters = state.outbox.iter().flat_map(|decision| &decision.letters);
+        let messages: Vec<Outgoing> = letters.filter_map(Letter::open).collect();
+        self.context.bus.publish(&messages, &self.writer(state.partition))?;
+        if let Some(state) = self.keys.get_mut(key) {
+            state.outbox.clear();
+            state.recorded = 0;
+            state.changed = true;
+        }
+        Ok(())
+    }
+
+    /// Commits below every input that no written snapshot has in it.
+    fn commit(&mut self) -> Result<(), Failure> {
+        let mut held: HashMap<(&'static str, u32), u64> = HashMap::new();
+        for state in self.keys.values() {
+            for (topic, offset) in &state.unsaved {
+                let lowest = held.entry((topic, state.partition)).or_insert(*offset);
+                *lowest = (*lowest).min(*offset);
+            }
+        }
+        let settled: Vec<(&'static Topic, u32, u64)> = self
+            .seen
+            .iter()
+            .map(|(place, next)| (place, held.get(place).copied().unwrap_or(*next)))
+            .filter(|(place, offset)| self.committed.get(place).is_none_or(|committed| offset > committed))
+            .filter_map(|(place, offset)| Some((topics::find(place.0)?, place.1, offset)))
+            .collect();
+        for (topic, partition, offset) in settled {
+            self.consumer.commit(topic, partition, offset)?;
+            self.committed.insert((topic.noun, partition), offset);
+        }
+        Ok(())
+    }
+
+    /// Lets go of what waits for partitions that are another's now. What the log still has is decided again there.
+    pub(super) fn forget(&mut self, partitions: &[u32]) {
+        let mut lost = 0;
+        self.keys.retain(|key, state| {
+            let stays = !partitions.contains(&state.partition);
+            if !stays {
+                lost += state.outbox.len() - state.recorded;
+                self.stage.release(key);
+            }
+            stays
+        });
+        if lost > 0 {
+            error!(
+                stage = S::NAME,
+                decisions = lost,
+                "sinks are away, decisions of revoked partitions are left behind"
+            );
+        }
+        self.waiting.late.retain(|(message, _)| !partitions.contains(&message.partition));
+        self.terms.retain(|partition, _| !partitions.contains(partition));
+        self.seen.retain(|(_, partition), _| !partitions.contains(partition));
+        self.committed.retain(|(_, partition), _| !partitions.contains(partition));
+    }
+
+    /// What a record belongs to.
+    pub(super) fn key_of(record: &Record) -> Key {
+        match S::CLOCK {
+            Clock::Stream => Key::from(&*record.key),
+            Clock::Wall => Key::from(record.partition.to_string()),
         }
     }
 }
 
-/// A message as the outbox holds it.
-pub(super) fn seal(message: &Outgoing) -> Letter {
-    Letter {
-        topic: message.topic.noun.to_owned(),
-        partition: message.partition,
-        key: message.key.to_string(),
-        slot: message.slot.clone(),
-        trace: message.trace.clone(),
-        body: message.body.bytes().to_vec(),
+/// Takes a key's state out of its stage. One above the limit is not taken: what was decided and read counts all the
+/// same, so that nothing is decided twice.
+pub(super) fn remember<S: Stage>(stage: &S, key: &Key, state: &mut KeyState) {
+    let snapshot = stage.snapshot(key);
+    if snapshot.0.len() <= Snapshot::MAX {
+        state.last = Some(snapshot);
+    } else {
+        error!(stage = S::NAME, %key, bytes = snapshot.0.len(), "snapshot above its limit, kept the last state");
     }
 }
 
-/// The message again; `None` for a topic that this version does not know.
-fn open(letter: &Letter) -> Option<Outgoing> {
-    Some(Outgoing {
-        topic: topics::find(&letter.topic)?,
-        partition: letter.partition,
-        key: letter.key.as_str().into(),
-        slot: letter.slot.clone(),
-        trace: letter.trace.clone(),
-        body: Body::Bytes(letter.body.clone().into()),
-    })
+fn is_once(row: &StoredRow) -> bool {
+    table::find(&row.table).is_some_and(|table| table.once)
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self::Away(error.to_string())
+    }
+}
+
+impl From<bus::Error> for Failure {
+    fn from(error: bus::Error) -> Self {
+        match error {
+            bus::Error::Fenced { .. } => Self::Fenced(format!("{error}: stopping")),
+            bus::Error::Engine { .. } | bus::Error::Closed => Self::Away(error.to_string()),
+        }
+    }
 }

@@ -28,18 +28,23 @@ pub trait Row {
     fn body(&self) -> Vec<u8>;
 }
 
-/// A row as the store sees it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// A row as the store sees it, and as an outbox holds it.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct StoredRow {
     /// Name of the table.
+    #[prost(string, tag = "1")]
     pub table: String,
     /// What is stored together.
+    #[prost(string, tag = "2")]
     pub partition: String,
     /// Place in the partition's order.
+    #[prost(bytes = "vec", tag = "3")]
     pub sort: Vec<u8>,
     /// When it happened, in microseconds since 1970.
+    #[prost(int64, tag = "4")]
     pub time_us: i64,
     /// The value.
+    #[prost(bytes = "vec", tag = "5")]
     pub body: Vec<u8>,
 }
 
@@ -101,8 +106,8 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a row; removing what is not there is no error.
     fn delete(&self, table: &'static Table, partition: &str, sort: &[u8]) -> Result<(), Error>;
 
-    /// Removes what is older than its table keeps, then the oldest rows of the largest classes until the store is
-    /// within its budget. Answers how many rows went, by table.
+    /// Removes what is older than its table keeps, then the oldest detections and stills, and no more of them than
+    /// bring the store within its budget. Answers how many rows went, by table.
     fn sweep(&self, now_us: i64) -> Result<Vec<(&'static str, u64)>, Error>;
 }
 

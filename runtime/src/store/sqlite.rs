@@ -1,7 +1,7 @@
 //! The SQLite engine: one table of the same shape for every [`Table`].
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -24,19 +24,19 @@ pub struct Retention {
     pub detections: Duration,
     /// Cloaked stills.
     pub stills: Duration,
-    /// Bytes of the database file; the oldest detections and stills give way above it.
+    /// Bytes of the database; the oldest detections and stills give way above it.
     pub budget: u64,
 }
 
 /// A store in one SQLite file.
 pub struct Sqlite {
     connection: Mutex<Connection>,
-    path: Option<PathBuf>,
     retention: Retention,
 }
 
-/// Rows removed at once when the budget is exceeded; small, so that writers never wait long.
-const GIVE_WAY: usize = 1_000;
+/// Rows of a table removed at once when the budget is exceeded; few, so that writers never wait long and not much
+/// more goes than must.
+const GIVE_WAY: usize = 32;
 
 impl Sqlite {
     /// Opens the store at `path`; `None` keeps it in memory.
@@ -53,7 +53,7 @@ impl Sqlite {
                 ))
                 .map_err(failed)?;
         }
-        Ok(Self { connection: Mutex::new(connection), path: path.map(Path::to_owned), retention })
+        Ok(Self { connection: Mutex::new(connection), retention })
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -69,9 +69,47 @@ impl Sqlite {
         }
     }
 
-    fn size(&self) -> u64 {
-        self.path.as_deref().and_then(|path| path.metadata().ok()).map_or(0, |file| file.len())
+    /// Removes the oldest detections and stills until the rest fits into the budget. Answers how many, by table.
+    fn give_way(&self) -> Result<Vec<(&'static str, u64)>, Error> {
+        let failed = |error| failure("keep the store within its budget", &error);
+        let budget = self.retention.budget;
+        let derived = |table: &&&'static Table| matches!(table.class, Class::Detections | Class::Stills);
+        let mut gone: Vec<(&'static str, u64)> =
+            table::ALL.iter().filter(derived).map(|table| (table.name, 0)).collect();
+        loop {
+            let connection = self.lock();
+            let used = database::used(&connection).map_err(failed)?;
+            if used <= budget {
+                break;
+            }
+            let cuts: Vec<Option<i64>> = gone
+                .iter()
+                .map(|(table, _)| nth_oldest(&connection, table))
+                .collect::<Result<_, _>>()
+                .map_err(failed)?;
+            let Some(cut) = cuts.into_iter().flatten().min() else {
+                warn!(used, budget, "store over its budget: state and events alone are larger than it");
+                break;
+            };
+            for (table, removed) in &mut gone {
+                let sql = format!("DELETE FROM \"{table}\" WHERE time_us <= ?1");
+                *removed += connection.execute(&sql, [cut]).map_err(failed)? as u64;
+            }
+        }
+        gone.retain(|(_, removed)| *removed > 0);
+        for (table, removed) in &gone {
+            warn!(table, removed, budget, "store over its budget, removed the oldest rows");
+        }
+        Ok(gone)
     }
+}
+
+/// The time of a table's oldest rows, as many as are removed at once; `None` when it is empty.
+fn nth_oldest(connection: &Connection, table: &str) -> rusqlite::Result<Option<i64>> {
+    let sql = format!(
+        "SELECT max(time_us) FROM (SELECT time_us FROM \"{table}\" ORDER BY time_us LIMIT {GIVE_WAY})"
+    );
+    connection.query_row(&sql, [], |row| row.get(0))
 }
 
 impl Store for Sqlite {
@@ -170,35 +208,8 @@ impl Store for Sqlite {
                 .map_err(failed)?;
             gone.push((table.name, removed as u64));
         }
-        for class in [Class::Detections, Class::Stills] {
-            for table in table::ALL.iter().filter(|table| table.class == class) {
-                let mut removed = 0;
-                while self.size() > self.retention.budget {
-                    let connection = self.lock();
-                    let sql = format!(
-                        "DELETE FROM \"{0}\" WHERE (partition, sort) IN
-                             (SELECT partition, sort FROM \"{0}\" ORDER BY time_us LIMIT {GIVE_WAY})",
-                        table.name
-                    );
-                    let batch = connection.execute(&sql, []).map_err(failed)?;
-                    let shrink = "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);";
-                    connection.execute_batch(shrink).map_err(failed)?;
-                    removed += batch as u64;
-                    if batch == 0 {
-                        break;
-                    }
-                }
-                if removed > 0 {
-                    warn!(
-                        table = table.name,
-                        removed,
-                        budget = self.retention.budget,
-                        "store over its budget, removed the oldest rows"
-                    );
-                    gone.push((table.name, removed));
-                }
-            }
-        }
+        gone.extend(self.give_way()?);
+        database::shrink(&self.lock()).map_err(failed)?;
         Ok(gone)
     }
 }
@@ -217,4 +228,31 @@ fn value(
 
 fn failure(attempt: &'static str, error: &rusqlite::Error) -> Error {
     if database::is_full(error) { Error::Full { attempt } } else { Error::engine(attempt, error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_and_the_store_goes_on_when_there_is_room() {
+        let day = Duration::from_secs(86_400);
+        let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(Some(&folder.path().join("store")), retention).unwrap();
+        let pages = |count: u32| store.lock().pragma_update(None, "max_page_count", count).unwrap();
+        let row = StoredRow {
+            table: table::ANOMALIES.name.to_owned(),
+            partition: "p".to_owned(),
+            sort: vec![1],
+            time_us: 0,
+            body: vec![7; 1 << 20],
+        };
+        pages(100);
+        assert!(matches!(store.write(std::slice::from_ref(&row)), Err(Error::Full { .. })));
+        assert!(matches!(store.insert(&row), Err(Error::Full { .. })));
+        assert_eq!(store.get(&table::ANOMALIES, "p", &[1]).unwrap(), None, "it is still read");
+        pages(10_000);
+        assert!(store.insert(&row).unwrap());
+    }
 }

@@ -35,7 +35,7 @@ macro_rules! tables {
 tables! {
     /// The term of every owner. Partition: owner.
     TERMS = "terms" State false;
-    /// State and outbox of every key. Partition: stage and partition; place: key.
+    /// State and outbox of every key. Partition: stage and partition; place: key and term.
     SNAPSHOTS = "snapshots" State false;
     /// What the detector saw, a packed row for each frame. Partition: camera and hour; place: epoch and n.
     DETECTIONS = "detections" Detections false;

@@ -84,8 +84,11 @@ impl StageMetrics {
         self.emitted.add(count, &self.label);
     }
 
-    /// Inputs were left out. `reason` is one word of a small set: it is a label.
+    /// Inputs, or what follows from them, were left out. `reason` is one word of a small set: it is a label.
     pub fn dropped(&self, reason: &'static str, count: u64) {
+        if count == 0 {
+            return;
+        }
         let [stage] = &self.label;
         self.dropped.add(count, &[stage.clone(), KeyValue::new("reason", reason)]);
     }
