@@ -183,8 +183,8 @@ impl Partition {
         let mut heard = HashSet::new();
         for alert in alerts.filter(|alert| heard.insert(alert.id.clone())) {
             let newest = Incident::recalled(&alert);
-            match self.incidents.iter_mut().find(|incident| incident.id == alert.id) {
-                Some(known) => *known = newest,
+            match self.incidents.iter().position(|incident| incident.id == alert.id) {
+                Some(known) => self.incidents[known] = newest,
                 None if !newest.is_closed() && self.incidents.len() < INCIDENTS => {
                     self.incidents.push(newest)
                 }

@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use cortex_proto::{Topic, topics, v1};
 use cortex_runtime::{
     Collector, Context, Fatal, Key, Lifecycle, Poison, Snapshot, Stage, StreamTime, Tables,
-    bus::{Bus, Embedded, From, Full, Record, Tail, Take, Writer},
+    bus::{Embedded, From, Full, Record, Tail, Take, Writer},
     runner, stage,
     store::{self, Retention, Scan, Sqlite, Store, StoredRow, Table, table},
 };
