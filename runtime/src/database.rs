@@ -2,7 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
+
+/// How long a statement waits for another process's.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// Opens a database for one writer and many readers: write-ahead log, every commit on disk before it is
 /// acknowledged. `None` is a database in memory.
@@ -11,10 +14,17 @@ pub(crate) fn open(path: Option<&Path>) -> rusqlite::Result<Connection> {
         Some(path) => Connection::open(path)?,
         None => Connection::open_in_memory()?,
     };
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    Ok(connection)
+}
+
+/// Opens a database that is there, to read it.
+pub(crate) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(BUSY)?;
     Ok(connection)
 }
 
