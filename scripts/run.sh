@@ -5,7 +5,8 @@ source "$(dirname "$0")/lib.sh"
 scripts/setup.sh
 say "building (the first time takes some minutes)"
 cargo build --workspace # as the tests build it, so that neither rebuilds what the other built
-if [ -n "${SOURCE:-}" ]; then
-    exec "$CARGO_TARGET_DIR/debug/cortex" demo --source "$SOURCE"
-fi
-exec "$CARGO_TARGET_DIR/debug/cortex" demo
+mkdir -p "$CORTEX_HOME/bin"
+ln -sf "$CARGO_TARGET_DIR/debug/cortex" "$CORTEX_HOME/bin/cortex"
+source=()
+[ -z "${SOURCE:-}" ] || source=(--source "$SOURCE")
+exec "$CORTEX_HOME/bin/cortex" demo "${source[@]}"

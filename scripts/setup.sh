@@ -60,6 +60,13 @@ rust() {
     at_least "$have" "$wanted" || fail "Rust $have is too old, $wanted is needed: run rustup update stable"
 }
 
+crates() { # so that building needs no network
+    local fetch=(cargo fetch --quiet --locked --target "$(rustc -vV | sed -n 's/^host: //p')")
+    ! "${fetch[@]}" --offline 2>/dev/null || return 0
+    say "fetching the crates"
+    "${fetch[@]}" </dev/null
+}
+
 onnxruntime() {
     local folder="$CORTEX_HOME/onnxruntime" fetched="$CORTEX_HOME/onnxruntime.fetched"
     ! sha256_is "$folder/libonnxruntime.so" "$ONNXRUNTIME_SHA256" || return 0
@@ -152,6 +159,7 @@ CREDIT
 
 packages "$@"
 rust
+crates
 onnxruntime
 models
 node_js

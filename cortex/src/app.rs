@@ -116,6 +116,8 @@ async fn start(
     access.cli_token(&config.data.folder())?;
     let link = access.link()?;
     let (ready, scheme) = (health.clone(), if config.listen.tls() { "https" } else { "http" });
+    // As it was called, so that the lines below work where it is not on the path.
+    let cortex = std::env::args().next().unwrap_or_else(|| "cortex".to_owned());
     let listener = Listener {
         address: config.listen.address().map_err(anyhow::Error::msg)?,
         tls: config.listen.tls().then(|| (config.listen.certificate.clone(), config.listen.key.clone())),
@@ -128,7 +130,8 @@ async fn start(
             ready.set("front", Ok(()));
             crate::print::line(&format!(
                 "\n  Cortex is running. Open once, within ten minutes:\n\n    {scheme}://{address}/login?token={}\n\n  \
-                 `cortex login` makes a new link, `cortex watch` shows alerts here. Ctrl-C ends it.\n",
+                 In another terminal `{cortex} login` makes a new link and `{cortex} watch` shows alerts. \
+                 Ctrl-C ends it.\n",
                 link.expose()
             ));
         }),

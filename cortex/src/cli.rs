@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{num::NonZero, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -65,19 +65,12 @@ pub(crate) enum Command {
         watch: Option<String>,
     },
     /// Print the faces of pictures with their embeddings.
-    Embed {
-        /// JPEG, PNG or WebP.
-        #[arg(required = true)]
-        images: Vec<PathBuf>,
-        /// One JSON object for each picture.
-        #[arg(long)]
-        json: bool,
-    },
+    Embed(Embed),
     /// Redact the faces of pictures.
     Redact {
         /// A picture or a folder of pictures.
         input: PathBuf,
-        /// Where the redacted pictures go.
+        /// Where the redacted pictures go: another folder than theirs.
         #[arg(long)]
         out: PathBuf,
     },
@@ -111,6 +104,19 @@ pub(crate) struct Demo {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Embed {
+    /// JPEG, PNG or WebP.
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// One JSON object for each picture.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Pictures worked on at once; without it, one a core. The answer is the same for any number.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZero<usize>>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Analyze {
     /// Video files.
     #[arg(required = true)]
@@ -121,7 +127,7 @@ pub(crate) struct Analyze {
     /// Run the models on every so many-th frame; tracks are carried between.
     #[arg(long, default_value_t = 1)]
     pub(crate) every: u64,
-    /// Also write a video with boxes, faces redacted.
+    /// Also write a video of each with boxes, tracks, zones and anomalies, faces redacted.
     #[arg(long)]
     pub(crate) overlay: bool,
     /// No progress bar.

@@ -6,9 +6,10 @@ mod cli;
 mod config;
 mod demo;
 mod doctor;
+mod embed;
 mod print;
+mod redact;
 mod remote;
-mod stills;
 
 use std::process::ExitCode;
 
@@ -61,8 +62,8 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         Command::Enroll { name, images, watch } => {
             block_on(remote::enroll(&config, name, &images, watch.as_deref()))
         }
-        Command::Embed { images, json } => stills::embed(&config, &images, json),
-        Command::Redact { input, out } => stills::redact(&config, &input, &out),
+        Command::Embed(options) => embed::run(&config, &options),
+        Command::Redact { input, out } => redact::run(&config, &input, &out),
         Command::Analyze(options) => analyze::run(config, &options),
         Command::Zones { example } => {
             let text = if example { ZONES_EXAMPLE } else { "`cortex zones --example` prints one" };

@@ -38,14 +38,18 @@ async fn a_frame_becomes_a_cloaked_picture_and_an_alert_that_says_why() {
 
     // The still of the alert's frame was kept, cloaked.
     let frame = latest.frame.unwrap();
-    let still = loop {
-        match live.still(v1::StillRequest { frame: Some(frame.clone()) }).await {
-            Ok(still) => break still.into_inner(),
-            // Stills are stored behind their publication, within a second.
-            Err(status) if status.code() == tonic::Code::NotFound => tokio::task::yield_now().await,
-            Err(status) => panic!("{status}"),
+    let mut asks = live.clone();
+    let still = tokio::time::timeout(LIMIT, async move {
+        loop {
+            match asks.still(v1::StillRequest { frame: Some(frame.clone()) }).await {
+                Ok(still) => break still.into_inner(),
+                // Stills are stored behind their publication, within a second.
+                Err(status) if status.code() == tonic::Code::NotFound => tokio::task::yield_now().await,
+                Err(status) => panic!("{status}"),
+            }
         }
-    };
+    });
+    let still = still.await.expect("the alert's still is kept");
     assert!(still.jpeg.starts_with(&[0xff, 0xd8]));
 
     let mut log = LogServiceClient::new(connection.clone());

@@ -28,28 +28,26 @@ fn what_the_profile_locks_cannot_be_switched_on() {
     assert!(said.contains("eu-public"), "{said}");
 }
 
-/// Pictures in, answers out: one face with its vector, and a picture in which no face is found any more.
+/// A model that is not the one of the manifest is refused by name, before anything runs on it.
 #[test]
-fn pictures_are_embedded_and_redacted() {
+fn a_bad_model_is_a_clear_error_at_start() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("cortex.toml");
     fs::write(&config, "").unwrap();
-    let picture = support::models().join("../golden/astronaut.png");
-    let embed = |image: &std::path::Path| {
-        let output =
-            support::command(&config, folder.path()).args(["embed", "--json"]).arg(image).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
-    };
-    let clear = embed(&picture);
-    assert_eq!((clear["width"].as_u64(), clear["faces"].as_array().map(Vec::len)), (Some(512), Some(1)));
-    let vector = clear["faces"][0]["embedding"].as_array().unwrap();
-    let length: f64 = vector.iter().map(|value| value.as_f64().unwrap().powi(2)).sum();
-    assert!(vector.len() == 128 && (length - 1.0).abs() < 1e-3);
-
-    let out = folder.path().join("out");
-    let status =
-        support::command(&config, folder.path()).arg("redact").arg(&picture).arg("--out").arg(&out).status();
-    assert!(status.unwrap().success());
-    assert_eq!(embed(&out.join("astronaut.jpg"))["faces"].as_array().map(Vec::len), Some(0));
+    let models = folder.path().join("models");
+    fs::create_dir(&models).unwrap();
+    for entry in fs::read_dir(support::models()).unwrap() {
+        let path = entry.unwrap().path();
+        std::os::unix::fs::symlink(path.canonicalize().unwrap(), models.join(path.file_name().unwrap()))
+            .unwrap();
+    }
+    let bad = models.join("face_centerface.onnx");
+    fs::remove_file(&bad).unwrap();
+    fs::write(&bad, [7; 1000]).unwrap();
+    let mut command = support::command(&config, &folder.path().join("data"));
+    let output = command.env("CORTEX__INFER__MODELS", &models).arg("up").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.contains("face_centerface.onnx") && last.contains("SHA-256"), "{said}");
 }

@@ -1,7 +1,10 @@
-//! A configuration file: any text is a configuration or a list of what is wrong with it.
+//! A configuration file with its cameras, zones, rules and their schedules: any text is a configuration or a list of
+//! what is wrong with it.
 #![no_main]
 
+use cortex_proto::v1::{self, config_entry::Entry};
 use cortex_runtime::{
+    Tables,
     config::{
         self,
         entries::{self, Camera, Rule, Zone},
@@ -31,8 +34,18 @@ fuzz_target!(|text: &str| {
     let validate = |config: &Config| {
         let mut wrong = config.infer.validate();
         wrong.extend(config.runner.validate());
-        let entries = entries::resolve(&config.cameras, &config.zones, &config.rules, &[]);
-        wrong.extend(entries.err().unwrap_or_default());
+        match entries::resolve(&config.cameras, &config.zones, &config.rules, &[]) {
+            Ok(entries) => {
+                let mut tables = Tables::default();
+                for zone in entries.zones {
+                    tables.take_config(&v1::ConfigEntry { entry: Some(Entry::Zone(zone)) });
+                }
+                let refused =
+                    entries.rules.iter().map(|rule| cortex_detector::rules::validate(rule, &tables));
+                wrong.extend(refused.filter_map(Result::err));
+            }
+            Err(why) => wrong.extend(why),
+        }
         wrong
     };
     if let Err(errors) =

@@ -1,5 +1,5 @@
-//! Messages from the bus and requests from clients, cursors among them: any bytes are a message or an error, and a
-//! message is itself again after a round trip.
+//! Messages from the bus, requests from clients, and the cursor that `cortex watch` keeps in a file: any bytes are a
+//! message or an error, and a message is itself again after a round trip.
 #![no_main]
 
 use cortex_proto::{Message as _, v1};

@@ -17,7 +17,7 @@ use crate::{
     Config, Error,
     address::check_url,
     backoff::{Backoff, jitter},
-    feed::{Feed, Pace, with_picture},
+    feed::{Feed, Pace, RECORDED_US, with_picture},
     outage::{Outage, anomaly},
     pipeline::{Event, Open, Pipeline},
 };
@@ -37,6 +37,10 @@ pub(crate) struct Camera {
 
 /// How often the supervisor looks.
 const LOOK: u64 = 100;
+/// Footage that ends this much before the end that its container states is cut. Sound may be a little longer than the
+/// pictures, and a length that is estimated from the bit rate is off by a few percent.
+const CUT_US: i64 = 2_000_000;
+const CUT_SHARE: i64 = 20;
 const SECOND: Duration = Duration::from_secs(1);
 /// How long an anomaly waits that the store or the bus did not take.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -68,15 +72,17 @@ impl Camera {
             lock(&feed).begin_epoch();
             let played = catch_unwind(AssertUnwindSafe(|| self.play(&feed, &mut health, fast)));
             let error = match played {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => error,
-                Err(_) => Error::Stream("the camera's thread panicked; the message is in the log".to_owned()),
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error),
+                Err(_) => {
+                    Some(Error::Stream("the camera's thread panicked; the message is in the log".to_owned()))
+                }
             };
-            if fast {
-                // Recorded footage has no second try.
-                warn!(camera = self.entry.id, %error, "footage ended early");
-                return;
+            if fast && !self.stop.is_cancelled() {
+                self.last_word(&lock(&feed), error.as_ref());
             }
+            // Recorded footage has no second try.
+            let Some(error) = error.filter(|_| !fast) else { return };
             if lock(&feed).seen.is_some_and(|seen| seen.elapsed() < Duration::from_secs(30)) {
                 backoff.succeeded();
             }
@@ -103,6 +109,7 @@ impl Camera {
         let stall = Duration::from_secs_f32(self.config.stall_s);
         let opened = Instant::now();
         let before = lock(feed).received;
+        let mut broken = None;
         while !self.stop.is_cancelled() {
             let event = pipeline.wait(LOOK);
             let (fresh, age) = {
@@ -114,10 +121,22 @@ impl Camera {
                 health.error.clear();
             }
             self.look(feed, health, fresh && age < stall);
+            let event = match event {
+                // What was read before a file broke is still decoded, up to the end that follows.
+                Event::Failed(error) if fast && fresh => {
+                    broken.get_or_insert(error);
+                    continue;
+                }
+                event => event,
+            };
+            if let Some(error) = broken.take_if(|_| matches!(event, Event::Ended) || age > stall) {
+                return Err(error);
+            }
             match event {
                 Event::Quiet if age > stall && !fast => return Err(Error::Stalled(stall.as_secs())),
                 Event::Quiet => {}
                 Event::Failed(error) => return Err(error),
+                Event::Ended if fast => return whole(&lock(feed), fresh, pipeline.length_us()),
                 Event::Ended if self.entry.url.starts_with("file:") => {
                     if self.entry.playback() != v1::Playback::Loop {
                         info!(camera = self.entry.id, frames = lock(feed).received, "file ended");
@@ -201,6 +220,16 @@ impl Camera {
         Writer::new(format!("ingest/{}", self.entry.id), self.term)
     }
 
+    /// Says how recorded footage ended, to whoever analyses it.
+    fn last_word(&self, feed: &Feed, error: Option<&Error>) {
+        let error = error.map(ToString::to_string).unwrap_or_default();
+        info!(camera = self.entry.id, frames = feed.received, error, "footage ended");
+        let status = self.status(feed, &error, false, wall_clock());
+        if let Err(error) = self.context.publish(status, self.entry.partition, self.term) {
+            warn!(%error, "status not published");
+        }
+    }
+
     fn status(&self, feed: &Feed, error: &str, connected: bool, now_us: i64) -> v1::Status {
         let (width, height) = feed.source();
         let clock = if feed.jumps > 0 {
@@ -232,6 +261,20 @@ struct Health {
     outage: Outage,
     told: Instant,
     error: String,
+}
+
+/// Whether footage went on to its end.
+fn whole(feed: &Feed, pictures: bool, length_us: Option<i64>) -> Result<(), Error> {
+    if !pictures {
+        return Err(Error::Stream("there is no picture in it".to_owned()));
+    }
+    let at_us = feed.time_us() - RECORDED_US;
+    match length_us {
+        Some(length_us) if length_us - at_us > CUT_US.max(length_us / CUT_SHARE) => {
+            Err(Error::Cut { at_s: at_us / 1_000_000, of_s: length_us / 1_000_000 })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A picture made smaller to at most this width, with even sides.

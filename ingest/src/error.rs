@@ -19,6 +19,14 @@ pub enum Error {
     /// The stream ended.
     #[error("the stream ended")]
     Ended,
+    /// A file ended before its time.
+    #[error("the footage ends at {at_s} s of {of_s} s: it is cut or damaged")]
+    Cut {
+        /// Where the last picture was, in whole seconds.
+        at_s: i64,
+        /// Length by the container, in whole seconds.
+        of_s: i64,
+    },
     /// No picture for too long.
     #[error("no picture for {0} s")]
     Stalled(u64),

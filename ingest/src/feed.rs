@@ -135,6 +135,11 @@ impl Feed {
         self.id(self.seq.saturating_sub(1))
     }
 
+    /// Stream time of the latest frame.
+    pub(crate) fn time_us(&self) -> i64 {
+        self.last_us
+    }
+
     pub(crate) fn source(&self) -> (usize, usize) {
         self.source
     }

@@ -114,6 +114,20 @@ impl Pipeline {
         }
     }
 
+    /// How long the footage is by its container, in microseconds; `None` for streams and containers that do not say.
+    pub(crate) fn length_us(&self) -> Option<i64> {
+        let length = self.pipeline.query_duration::<gst::ClockTime>()?;
+        i64::try_from(length.useconds()).ok().filter(|length| *length > 0)
+    }
+
+    /// Pictures a second as the stream states them, once a picture came.
+    pub(crate) fn rate(&self) -> Option<f64> {
+        let sink = self.pipeline.iterate_sinks().next().ok().flatten()?;
+        let caps = sink.static_pad("sink")?.current_caps()?;
+        let rate = caps.structure(0)?.get::<gst::Fraction>("framerate").ok()?;
+        (rate.numer() > 0 && rate.denom() > 0).then(|| f64::from(rate.numer()) / f64::from(rate.denom()))
+    }
+
     /// Plays a file from its beginning again.
     pub(crate) fn rewind(&self) -> Result<(), Error> {
         self.pipeline
@@ -144,7 +158,7 @@ impl Drop for Pipeline {
     }
 }
 
-fn make(name: &str) -> Result<gst::Element, Error> {
+pub(crate) fn make(name: &str) -> Result<gst::Element, Error> {
     gst::ElementFactory::make(name).build().map_err(|_| {
         Error::Setup(format!("GStreamer's `{name}` is missing: `cortex doctor` says how to install it"))
     })

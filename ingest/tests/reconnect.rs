@@ -3,7 +3,12 @@
 //!     camera ── frames ── stopped ── (offline) ── started on the same port ── frames, recovered
 #![allow(clippy::unwrap_used)] // a broken promise ends the test
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use cortex_camera::{Camera, CameraOptions};
@@ -107,22 +112,53 @@ fn a_killed_camera_comes_back_and_a_dead_one_disturbs_nobody() {
     again.stop();
 }
 
+/// The clip as bare H.264 whose pictures, from the 60th on, are full of flipped bits.
+fn damaged(folder: &Path) -> PathBuf {
+    let path = folder.join("damaged.h264");
+    let source = format!("location={}", clip().display());
+    let target = format!("location={}", path.display());
+    let status = Command::new("gst-launch-1.0")
+        .args(["-q", "filesrc", &source, "!", "qtdemux", "!", "h264parse", "config-interval=-1"])
+        .args(["!", "video/x-h264,stream-format=byte-stream,alignment=au", "!", "filesink", &target])
+        .status();
+    assert!(status.unwrap().success());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let starts: Vec<usize> =
+        bytes.windows(3).enumerate().filter(|(_, three)| *three == [0, 0, 1]).map(|(at, _)| at + 3).collect();
+    // Slices only: parameter sets stay whole, so the stream goes on and its pictures are garbage.
+    let slices = starts.iter().filter(|at| matches!(bytes[**at] & 31, 1 | 5)).copied().collect::<Vec<_>>();
+    for pair in slices[60..].windows(2) {
+        (pair[0] + 8..pair[1].saturating_sub(16)).step_by(50).for_each(|at| bytes[at] ^= 0x55);
+    }
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
 #[test]
-fn a_truncated_file_and_garbage_end_without_harm() {
+fn garbage_from_one_camera_disturbs_no_other() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let bytes = std::fs::read(clip()).unwrap();
-    let (cut, garbage) = (folder.path().join("cut.mp4"), folder.path().join("garbage.mp4"));
-    std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let garbage = folder.path().join("garbage.mp4");
     std::fs::write(&garbage, [7; 10_000]).unwrap();
-    let url = |path: &PathBuf| format!("file://{}", path.display());
+    let sound = Camera::start(CameraOptions::new(clip())).unwrap();
+    let broken = Camera::start(CameraOptions::new(damaged(folder.path()))).unwrap();
+    let (sound_url, broken_url) = (sound.url(), broken.url());
+    let file_url = format!("file://{}", garbage.display());
     let context =
-        context(&runtime, &[("cut", &url(&cut)), ("garbage", &url(&garbage)), ("pattern", "test://pattern")]);
+        context(&runtime, &[("sound", &sound_url), ("broken", &broken_url), ("garbage", &file_url)]);
     let mut frames = context.bus.tail(&[&topics::FRAMES], From::End).unwrap();
+    let mut others = context.bus.tail(&[&topics::FRAMES], From::End).unwrap();
     let mut anomalies = context.bus.tail(&[&topics::ANOMALIES], From::End).unwrap();
     run(&context);
+
     assert_eq!(anomaly(&mut *anomalies, "garbage").kind, "offline");
-    picture(&mut *frames, "pattern", |frame| frame.n > 2);
+    let before = picture(&mut *frames, "sound", |_| true).id.unwrap();
+    // Far into the garbage the broken camera still gives pictures, and the sound one was not even interrupted.
+    picture(&mut *others, "broken", |frame| frame.id.as_ref().unwrap().seq > 150);
+    let after = picture(&mut *frames, "sound", |frame| frame.n > 15).id.unwrap();
+    assert_eq!(after.epoch, before.epoch, "the sound camera was never lost");
     context.stop().cancel();
     runtime.block_on(context.lifecycle.ended(LIMIT)).unwrap();
+    sound.stop();
+    broken.stop();
 }

@@ -2,7 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
+
+/// How long a statement waits for another process's.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// Bytes of write-ahead log that stay on disk once it is written back.
 const JOURNAL: u32 = 16 << 20;
@@ -14,7 +17,7 @@ pub(crate) fn open(path: Option<&Path>) -> rusqlite::Result<Connection> {
         Some(path) => Connection::open(path)?,
         None => Connection::open_in_memory()?,
     };
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY)?;
     // First of all: the write-ahead log writes the first page, after which this cannot be chosen any more.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -37,6 +40,13 @@ pub(crate) fn shrink(connection: &Connection) -> rusqlite::Result<()> {
     let mut pages = vacuum.query([])?;
     while pages.next()?.is_some() {}
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+/// Opens a database that is there, to read it.
+pub(crate) fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(BUSY)?;
+    Ok(connection)
 }
 
 /// Whether an error says that the disk is full.

@@ -124,6 +124,11 @@ impl Records {
         Ok(writeln!(self.identities, "{line}")?)
     }
 
+    /// The small number of a track that was written before.
+    pub(super) fn known(&self, track: u64) -> Option<u64> {
+        self.tracks.get(&track).copied()
+    }
+
     fn track(&mut self, track: u64) -> Option<u64> {
         let next = self.tracks.len() as u64 + 1;
         (track != 0).then(|| *self.tracks.entry(track).or_insert(next))

@@ -33,6 +33,34 @@ pub fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/files")
 }
 
+/// A picture of one person with a large face.
+pub fn astronaut() -> PathBuf {
+    models().join("../golden/astronaut.png")
+}
+
+/// A clip of one person who stands still; a camera repeats it for ever.
+pub fn somebody_stands(folder: &Path) -> PathBuf {
+    let path = folder.join("stands.mp4");
+    let picture = astronaut();
+    let status = Command::new("gst-launch-1.0")
+        .args([
+            "-q",
+            "filesrc",
+            &format!("location={}", picture.display()),
+            "!",
+            "pngdec",
+            "!",
+            "videoconvert",
+        ])
+        .args(["!", "videobox", "top=-64", "bottom=-64", "left=-160", "right=-160", "!", "imagefreeze"])
+        .args(["num-buffers=50", "!", "video/x-raw,framerate=10/1", "!", "videoconvert", "!", "openh264enc"])
+        .args(["bitrate=1500000", "gop-size=10", "!", "h264parse", "!", "mp4mux", "!", "filesink"])
+        .arg(format!("location={}", path.display()))
+        .status();
+    assert!(status.unwrap().success());
+    path
+}
+
 /// A camera that plays the clip.
 pub fn camera() -> Camera {
     Camera::start(CameraOptions::new(clip())).unwrap()

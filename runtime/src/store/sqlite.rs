@@ -56,6 +56,12 @@ impl Sqlite {
         Ok(Self { connection: Mutex::new(connection), retention })
     }
 
+    /// Opens the store at `path`, which is there, to read it; also while another process writes it.
+    pub fn open_read_only(path: &Path, retention: Retention) -> Result<Self, Error> {
+        let connection = database::open_read_only(path).map_err(|error| failure("open the store", &error))?;
+        Ok(Self { connection: Mutex::new(connection), path: Some(path.to_owned()), retention })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
