@@ -8,7 +8,7 @@ use std::{
 
 use cortex_models::{Picture, Preprocessor};
 use cortex_proto::{topics, v1};
-use cortex_runtime::{Context, runner::wall_clock};
+use cortex_runtime::{Context, runner::wall_clock, telemetry::StageMetrics};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -17,7 +17,7 @@ use crate::{
     address::check_url,
     backoff::{Backoff, jitter},
     feed::{Feed, Pace, with_picture},
-    outage::{Outage, anomaly},
+    outage::{self, News, Outage, anomaly},
     pipeline::{Event, Open, Pipeline},
 };
 
@@ -31,14 +31,13 @@ pub(crate) struct Camera {
     pub(crate) config: Config,
     pub(crate) credentials: Credentials,
     pub(crate) context: Context,
+    pub(crate) metrics: Arc<StageMetrics>,
     pub(crate) stop: CancellationToken,
 }
 
 /// How often the supervisor looks.
 const LOOK: u64 = 100;
 const SECOND: Duration = Duration::from_secs(1);
-/// Pictures older than this on arrival are what a stalled camera pours out when it thaws.
-const STALE_US: i64 = 1_500_000;
 
 impl Camera {
     /// Runs until it is stopped, or until the file has ended.
@@ -56,7 +55,13 @@ impl Camera {
             outage: Outage::new(Duration::from_secs_f32(self.config.offline_after_s), Instant::now()),
             told: Instant::now(),
             error: String::new(),
+            decoder: String::new(),
         };
+        match outage::told(&*self.context.store, &self.entry) {
+            Ok(Some(since_us)) => health.outage.resume(since_us, wall_clock(), Instant::now()),
+            Ok(None) => {}
+            Err(error) => warn!(camera = self.entry.id, %error, "not known whether it was offline before"),
+        }
         while !self.stop.is_cancelled() {
             lock(&feed).begin_epoch();
             let played = catch_unwind(AssertUnwindSafe(|| self.play(&feed, &mut health, fast)));
@@ -92,10 +97,11 @@ impl Camera {
             name => Some((self.credentials)(name).ok_or_else(|| Error::Credential(name.to_owned()))?),
         };
         let open = Open { url: &self.entry.url, login, config: &self.config, fast };
-        let pipeline = Pipeline::open(&open, self.on_picture(feed, fast))?;
+        let pipeline = Pipeline::open(&open, self.on_picture(feed))?;
         let stall = Duration::from_secs_f32(self.config.stall_s);
         let opened = Instant::now();
         let before = lock(feed).received;
+        let mut named = false;
         while !self.stop.is_cancelled() {
             let event = pipeline.wait(LOOK);
             let (fresh, age) = {
@@ -105,6 +111,10 @@ impl Camera {
             };
             if fresh && age < SECOND {
                 health.error.clear();
+            }
+            if fresh && !named {
+                named = true;
+                self.name_decoder(&pipeline, health);
             }
             self.look(feed, health, fresh && age < stall);
             match event {
@@ -125,22 +135,39 @@ impl Camera {
         Ok(())
     }
 
-    fn on_picture(&self, feed: &Arc<Mutex<Feed>>, fast: bool) -> crate::pipeline::OnPicture {
+    /// Says which decoder was chosen, once and whenever it is another.
+    fn name_decoder(&self, pipeline: &Pipeline, health: &mut Health) {
+        if let Some((codec, decoder)) = pipeline.decoder()
+            && health.decoder != decoder
+        {
+            info!(camera = self.entry.id, codec, decoder, "decoder chosen");
+            health.decoder = decoder;
+        }
+    }
+
+    fn on_picture(&self, feed: &Arc<Mutex<Feed>>) -> crate::pipeline::OnPicture {
         let (feed, context, width) = (Arc::clone(feed), self.context.clone(), self.config.analysis_width);
         let (partition, term, stop) = (self.entry.partition, self.term, self.stop.clone());
         let mut preprocessor = Preprocessor::default();
-        Box::new(move |picture, pts_us| {
+        let metrics = Arc::clone(&self.metrics);
+        Box::new(move |picture, stamp| {
             if stop.is_cancelled() {
                 return;
             }
-            let frame = lock(&feed).deliver(pts_us, wall_clock(), (picture.width(), picture.height()));
-            let Some(frame) = frame.filter(|frame| fast || frame.received_us - frame.time_us < STALE_US)
-            else {
-                return;
+            let came = Instant::now();
+            metrics.received(1);
+            let frame = lock(&feed).deliver(stamp, wall_clock(), (picture.width(), picture.height()));
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(reason) => return metrics.dropped(reason, 1),
             };
             let picture = at_most(&mut preprocessor, picture, width);
-            if let Err(error) = context.publish(with_picture(frame, picture), partition, term) {
-                warn!(%error, "frame not published");
+            match context.publish(with_picture(frame, picture), partition, term) {
+                Ok(()) => {
+                    metrics.emitted(1);
+                    metrics.age(came.elapsed());
+                }
+                Err(error) => warn!(%error, "frame not published"),
             }
         })
     }
@@ -166,28 +193,38 @@ impl Camera {
             }
         }
         if let Some(news) = health.outage.hear(pictures, Instant::now()) {
-            let told = anomaly(&self.entry, news, lock(feed).latest(), now_us, &health.error);
-            info!(camera = self.entry.id, kind = told.kind, why = told.why, "camera health");
+            self.tell(news, lock(feed).latest(), health, now_us);
+        }
+    }
+
+    /// Records the anomaly, and keeps what was told: an outage that ends after a restart is told to have ended.
+    fn tell(&self, news: News, frame: v1::FrameId, health: &Health, now_us: i64) {
+        let told = anomaly(&self.entry, news, frame, now_us, &health.error);
+        info!(camera = self.entry.id, kind = told.kind, why = told.why, "camera health");
+        let store = &*self.context.store;
+        let record = || {
             let partition = topics::partition_of(&self.entry.site);
-            if let Err(error) = self.context.record(told, partition, self.term) {
-                warn!(camera = self.entry.id, %error, "anomaly not recorded");
-            }
+            self.context.record(told.clone(), partition, self.term)
+        };
+        // Kept before `offline` and until after `recovered`: a crash between may tell one that nobody waits for, and
+        // never leaves one out.
+        let done = match news {
+            News::Offline(_) => outage::keep(store, &self.entry, told.began_us).and_then(|()| record()),
+            News::Recovered(_) => record().and_then(|()| outage::forget(store, &self.entry)),
+        };
+        if let Err(error) = done {
+            warn!(camera = self.entry.id, %error, "anomaly not recorded");
         }
     }
 
     fn status(&self, feed: &Feed, error: &str, connected: bool, now_us: i64) -> v1::Status {
         let (width, height) = feed.source();
-        let clock = if feed.jumps > 0 {
-            format!("the camera's clock jumped {} times", feed.jumps)
-        } else {
-            String::new()
-        };
         v1::Status {
             camera: self.entry.id.clone(),
             stage: "ingest".to_owned(),
             time_us: now_us,
             connected,
-            error: if error.is_empty() { clock } else { error.to_owned() },
+            error: if error.is_empty() { feed.clock_trouble() } else { error.to_owned() },
             received: feed.received,
             analysed: feed.published,
             dropped: feed.skipped(),
@@ -203,6 +240,8 @@ struct Health {
     outage: Outage,
     told: Instant,
     error: String,
+    /// The decoder that was named last.
+    decoder: String,
 }
 
 /// A picture made smaller to at most this width, with even sides.
