@@ -1,10 +1,6 @@
 //! One still: every face, and the head part of every person without one.
 
-use cortex_models::{
-    Face, Fit, Manifest, Model, Picture, Preprocessor, Rect, Task,
-    decode::{self, Thresholds},
-    multiple_of_32,
-};
+use cortex_models::{Face, Manifest, Model, Picture, Preprocessor, Rect, Task, Tensor, decode};
 use cortex_proto::v1;
 use cortex_runtime::{
     infer::{self, Library, Session},
@@ -87,23 +83,25 @@ impl Redactor {
 
     fn faces(&mut self, picture: &Picture, side: usize) -> Result<Vec<Face>, Error> {
         let (model, session) = &mut self.faces;
-        let scale = side as f32 / picture.width().max(picture.height()) as f32;
-        let size =
-            (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale));
-        let (tensor, placement) = self.preprocessor.prepare(picture, size.0, size.1, Fit::Stretch);
-        let thresholds = Thresholds { score: FACE_SCORE, iou: 0.3 };
+        let size = model.input_size(picture, side);
+        let (tensor, placement) = self.preprocessor.prepare(picture, size.0, size.1, model.fit());
         Ok(session.run(&[(&model.input, &tensor)], |outputs| {
-            decode::centerface(outputs, thresholds, &placement)
+            decode::faces(model, outputs, size, FACE_SCORE, &placement)
         })??)
     }
 
     fn people(&mut self, picture: &Picture) -> Result<Vec<(Rect, f32)>, Error> {
         let (model, session) = &mut self.objects;
-        let (tensor, placement) = self.preprocessor.prepare(picture, 640, 640, Fit::Letterbox);
-        let thresholds = Thresholds { score: self.config.person_score, iou: 0.6 };
-        let found = session.run(&[(&model.input, &tensor)], |outputs| {
-            decode::boxes_scores(outputs, thresholds, &placement)
-        })??;
+        let size = if model.size == (0, 0) { (640, 640) } else { model.size };
+        let (tensor, placement) = self.preprocessor.prepare(picture, size.0, size.1, model.fit());
+        let inputs = model.size_input(picture.width(), picture.height());
+        let inputs: Vec<(&str, &Tensor)> = [(model.input.as_str(), &tensor)]
+            .into_iter()
+            .chain(inputs.iter().map(|(name, size)| (*name, size)))
+            .collect();
+        let score = self.config.person_score;
+        let found =
+            session.run(&inputs, |outputs| decode::objects(model, outputs, size, score, &placement))??;
         Ok(found.into_iter().filter(|one| one.class == 0).map(|one| (one.rect, one.score)).collect())
     }
 }

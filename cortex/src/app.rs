@@ -21,7 +21,7 @@ use cortex_runtime::{
         watch,
     },
     health::Health,
-    infer::Library,
+    infer::{self, Library},
     keys::{self, Keys},
     runner::{self, wall_clock},
     store::{Sqlite, Store},
@@ -101,6 +101,7 @@ async fn start(
     runner::spawn(context, &config.runner, || Ok(Alerter::new(config.alerter.clone(), Arc::new(wall_clock))))
         .map_err(fatal)?;
     let gallery = gallery(config, &store)?;
+    infer::pin(&Library::load(&config.infer)?, &config.infer)?;
     stages(context, config, gallery.as_ref(), &audit)?;
     health.set("models", Ok(()));
     let ingest = Ingest::new(config.ingest.clone(), credentials(config)?);

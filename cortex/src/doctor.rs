@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::bail;
-use cortex_models::Manifest;
+use cortex_models::{Manifest, Task};
 use cortex_runtime::infer::{self, Library};
 
 use crate::{config::Config, print};
@@ -42,14 +42,15 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
                 say(opened.is_ok(), &text, "");
                 broken += usize::from(opened.is_err());
             }
-            let (faster, timed) = infer::faster(&library, &config.infer, &manifest)?;
-            for (name, least) in timed {
-                print::line(&format!("      {name}: {:.1} ms a picture", least.as_secs_f64() * 1e3));
+            for one in infer::measure(&library, &config.infer, &manifest)? {
+                print::line(&format!(
+                    "      {}: {:.1} ms a picture",
+                    one.name,
+                    one.least.as_secs_f64() * 1e3
+                ));
             }
-            print::line(&format!(
-                "      `infer.precision = \"{}\"` is faster here",
-                if faster == infer::Preference::Fp { "fp" } else { "int8" }
-            ));
+            let name = config.infer.pick(&manifest, Task::Objects)?;
+            print::line(&format!("      {name} is taken (`infer.precision`)"));
         }
         Err(error) => {
             say(false, &error.to_string(), "");

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use cortex_models::{
-    Decoder, Detection, Face, Fit, Model, Picture, Preprocessor, Task,
-    decode::{self, DecodeError, Outputs, Thresholds},
-    multiple_of_32,
+    Detection, Face, Model, Picture, Preprocessor, Task,
+    decode::{self, DecodeError, Outputs},
 };
 use cortex_runtime::infer::{self, Library, Session};
 
@@ -30,11 +29,6 @@ pub struct Models {
     faces: Option<(Model, Session)>,
 }
 
-/// Boxes of one group that overlap more than this are one thing (NanoDet's own value).
-const OBJECT_IOU: f32 = 0.6;
-/// CenterFace's own value.
-const FACE_IOU: f32 = 0.3;
-
 impl Models {
     /// Loads the models that the configuration picks.
     pub fn load(library: &Library, infer: &infer::Config, config: &Config) -> Result<Self, Error> {
@@ -46,12 +40,23 @@ impl Models {
             Ok((model, session))
         };
         let faces = if config.face_long_side > 0 { Some(open(Task::Faces)?) } else { None };
-        Ok(Self {
+        let mut models = Self {
             config: config.clone(),
             preprocessor: Preprocessor::default(),
             objects: open(Task::Objects)?,
             faces,
-        })
+        };
+        models.warm_up()?;
+        Ok(models)
+    }
+
+    /// Looks at a grey picture, so that the first camera does not wait for what a session does once, and a model that
+    /// does not fit its entry in the manifest is told now.
+    fn warm_up(&mut self) -> Result<(), Error> {
+        let grey = Picture::rgb(WARM_UP, WARM_UP, vec![114; WARM_UP * WARM_UP * 3]);
+        let grey = grey.expect("as large as it says");
+        self.objects(&[&grey]).into_iter().try_for_each(|seen| seen.map(|_| ()))?;
+        self.faces(&[&grey]).into_iter().try_for_each(|seen| seen.map(|_| ()))
     }
 
     /// SHA-256 of the files, by task.
@@ -60,68 +65,57 @@ impl Models {
         faces.chain([("objects".to_owned(), self.objects.1.digest().to_owned())]).collect()
     }
 
-    /// Looks at one picture. A picture that the models cannot look at is answered as failed, so that whoever waits for
-    /// the frame hears of it.
-    pub fn look(&mut self, picture: &Picture) -> Seen {
-        let seen = self.objects(picture).and_then(|objects| Ok((objects, self.faces(picture)?)));
-        match seen {
-            Ok((objects, faces)) => Seen { objects, faces, failed: String::new() },
-            Err(error) => Seen { failed: error.to_string(), ..Seen::default() },
-        }
+    /// Looks at pictures of any cameras, in one call of a model that takes many. A picture that the models cannot look
+    /// at is answered as failed, so that whoever waits for the frame hears of it.
+    pub fn look(&mut self, pictures: &[&Picture]) -> Vec<Seen> {
+        let (objects, faces) = (self.objects(pictures), self.faces(pictures));
+        let seen = |(objects, faces): (Result<_, Error>, Result<_, Error>)| match (objects, faces) {
+            (Ok(objects), Ok(faces)) => Seen { objects, faces, failed: String::new() },
+            (Err(error), _) | (_, Err(error)) => Seen { failed: error.to_string(), ..Seen::default() },
+        };
+        objects.into_iter().zip(faces).map(seen).collect()
     }
 
-    fn objects(&mut self, picture: &Picture) -> Result<Vec<Detection>, Failed> {
-        let (model, session) = &mut self.objects;
-        let (width, height) = if model.size == (0, 0) { self.config.object_size } else { model.size };
-        let fit = if matches!(model.decoder, Decoder::DetrLogits | Decoder::DetrPostprocessed) {
-            Fit::Stretch
-        } else {
-            Fit::Letterbox
+    fn objects(&mut self, pictures: &[&Picture]) -> Vec<Result<Vec<Detection>, Error>> {
+        let Self { config, preprocessor, objects: (model, session), .. } = self;
+        let size = if model.size == (0, 0) { config.object_size } else { model.size };
+        let prepare = |picture: &&Picture| {
+            let (tensor, placement) = preprocessor.prepare(picture, size.0, size.1, model.fit());
+            (tensor, model.size_input(picture.width(), picture.height()), placement)
         };
-        let (tensor, placement) = self.preprocessor.prepare(picture, width, height, fit);
-        let thresholds = Thresholds { score: self.config.score_floor, iou: OBJECT_IOU };
-        let decoder = model.decoder;
-        let read = |outputs: Outputs<'_>| match decoder {
-            Decoder::BoxesScores => decode::boxes_scores(outputs, thresholds, &placement),
-            Decoder::Yolox => decode::yolox(outputs, (width, height), thresholds, &placement),
-            Decoder::Yolov8 => decode::yolov8(outputs, thresholds, &placement),
-            Decoder::DetrLogits => decode::detr_logits(outputs, (width, height), thresholds, &placement),
-            Decoder::DetrPostprocessed => decode::detr_postprocessed(outputs, thresholds, &placement),
-            _ => Err(wrong_decoder("objects")),
+        let prepared: Vec<_> = pictures.iter().map(prepare).collect();
+        let inputs = prepared.iter().map(|(tensor, size, _)| {
+            let size = size.iter().map(|(name, size)| (*name, size));
+            [(model.input.as_str(), tensor)].into_iter().chain(size).collect()
+        });
+        let read = |index: usize, outputs: Outputs<'_>| {
+            decode::objects(model, outputs, size, config.score_floor, &prepared[index].2)
         };
-        Ok(session.run(&[(&model.input, &tensor)], read)??)
+        flat(session.run_each(&inputs.collect::<Vec<_>>(), read))
     }
 
-    fn faces(&mut self, picture: &Picture) -> Result<Vec<Face>, Failed> {
-        let Some((model, session)) = &mut self.faces else { return Ok(Vec::new()) };
-        let (width, height) = if model.size == (0, 0) {
-            let scale = self.config.face_long_side as f32 / picture.width().max(picture.height()) as f32;
-            (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale))
-        } else {
-            model.size
+    /// None for each picture when no faces are looked for.
+    fn faces(&mut self, pictures: &[&Picture]) -> Vec<Result<Vec<Face>, Error>> {
+        let Self { config, preprocessor, faces, .. } = self;
+        let Some((model, session)) = faces else { return pictures.iter().map(|_| Ok(Vec::new())).collect() };
+        let prepare = |picture: &&Picture| {
+            let size = model.input_size(picture, config.face_long_side);
+            (preprocessor.prepare(picture, size.0, size.1, model.fit()), size)
         };
-        let (tensor, placement) = self.preprocessor.prepare(picture, width, height, Fit::Stretch);
-        let thresholds = Thresholds { score: self.config.face_score, iou: FACE_IOU };
-        let decoder = model.decoder;
-        let read = |outputs: Outputs<'_>| match decoder {
-            Decoder::Centerface => decode::centerface(outputs, thresholds, &placement),
-            Decoder::Scrfd => decode::scrfd(outputs, (width, height), thresholds, &placement),
-            Decoder::Yunet => decode::yunet(outputs, (width, height), thresholds, &placement),
-            _ => Err(wrong_decoder("faces")),
+        let prepared: Vec<_> = pictures.iter().map(prepare).collect();
+        let inputs: Vec<_> =
+            prepared.iter().map(|((tensor, _), _)| vec![(model.input.as_str(), tensor)]).collect();
+        let read = |index: usize, outputs: Outputs<'_>| {
+            let ((_, placement), size) = &prepared[index];
+            decode::faces(model, outputs, *size, config.face_score, placement)
         };
-        Ok(session.run(&[(&model.input, &tensor)], read)??)
+        flat(session.run_each(&inputs, read))
     }
 }
 
-/// Why one picture has no answer.
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error(transparent)]
-    Run(#[from] infer::Error),
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-}
+/// Side of the picture that the models are tried on, in pixels.
+const WARM_UP: usize = 64;
 
-fn wrong_decoder(task: &str) -> DecodeError {
-    DecodeError::Missing(format!("(a decoder for {task})"))
+fn flat<T>(answers: Vec<Result<Result<T, DecodeError>, infer::Error>>) -> Vec<Result<T, Error>> {
+    answers.into_iter().map(|answer| Ok(answer??)).collect()
 }

@@ -123,12 +123,13 @@ impl Stage for Detector {
         let Some(models) = &mut self.models else {
             return batch.iter().map(|_| Err(Poison::new("this detector has no models"))).collect();
         };
-        let look = |input: &&Input| input.0.picture.as_ref().map(|picture| models.look(picture));
-        batch
-            .iter()
-            .map(look)
-            .map(|seen| seen.ok_or_else(|| Poison::new("a frame without a picture")))
-            .collect()
+        let pictures: Vec<&Picture> = batch.iter().filter_map(|input| input.0.picture.as_ref()).collect();
+        let mut seen = models.look(&pictures).into_iter();
+        let answer = |input: &&Input| {
+            let seen = input.0.picture.as_ref().and_then(|_| seen.next());
+            seen.ok_or_else(|| Poison::new("a frame without a picture"))
+        };
+        batch.iter().map(answer).collect()
     }
 
     fn apply(&mut self, key: &Key, input: &Input, seen: Seen, out: &mut Collector) -> Result<(), Fatal> {

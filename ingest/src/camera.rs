@@ -9,7 +9,7 @@ use std::{
 
 use cortex_models::{Picture, Preprocessor};
 use cortex_proto::{topics, v1};
-use cortex_runtime::{Context, bus::Writer, runner::wall_clock};
+use cortex_runtime::{Context, bus::Writer, runner::wall_clock, telemetry::StageMetrics};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -18,7 +18,7 @@ use crate::{
     address::check_url,
     backoff::{Backoff, jitter},
     feed::{Feed, Pace, RECORDED_US, with_picture},
-    outage::{Outage, anomaly},
+    outage::{self, News, Outage, anomaly},
     pipeline::{Event, Open, Pipeline},
 };
 
@@ -32,6 +32,7 @@ pub(crate) struct Camera {
     pub(crate) config: Config,
     pub(crate) credentials: Credentials,
     pub(crate) context: Context,
+    pub(crate) metrics: Arc<StageMetrics>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -46,8 +47,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(2);
 /// Anomalies of one camera that wait at most.
 const UNTOLD: usize = 64;
-/// Pictures older than this on arrival are what a stalled camera pours out when it thaws.
-const STALE_US: i64 = 1_500_000;
 
 impl Camera {
     /// Runs until it is stopped, or until the file has ended.
@@ -67,7 +66,13 @@ impl Camera {
             outage: Outage::new(Duration::from_secs_f32(self.config.offline_after_s), Instant::now()),
             told: Instant::now(),
             error: String::new(),
+            decoder: String::new(),
         };
+        match outage::told(&*self.context.store, &self.entry) {
+            Ok(Some(since_us)) => health.outage.resume(since_us, wall_clock(), Instant::now()),
+            Ok(None) => {}
+            Err(error) => warn!(camera = self.entry.id, %error, "not known whether it was offline before"),
+        }
         while !self.stop.is_cancelled() {
             lock(&feed).begin_epoch();
             let played = catch_unwind(AssertUnwindSafe(|| self.play(&feed, &mut health, fast)));
@@ -105,11 +110,12 @@ impl Camera {
             name => Some((self.credentials)(name).ok_or_else(|| Error::Credential(name.to_owned()))?),
         };
         let open = Open { url: &self.entry.url, login, config: &self.config, fast };
-        let pipeline = Pipeline::open(&open, self.on_picture(feed, fast))?;
+        let pipeline = Pipeline::open(&open, self.on_picture(feed))?;
         let stall = Duration::from_secs_f32(self.config.stall_s);
         let opened = Instant::now();
         let before = lock(feed).received;
         let mut broken = None;
+        let mut named = false;
         while !self.stop.is_cancelled() {
             let event = pipeline.wait(LOOK);
             let (fresh, age) = {
@@ -119,6 +125,10 @@ impl Camera {
             };
             if fresh && age < SECOND {
                 health.error.clear();
+            }
+            if fresh && !named {
+                named = true;
+                self.name_decoder(&pipeline, health);
             }
             self.look(feed, health, fresh && age < stall);
             let event = match event {
@@ -151,22 +161,39 @@ impl Camera {
         Ok(())
     }
 
-    fn on_picture(&self, feed: &Arc<Mutex<Feed>>, fast: bool) -> crate::pipeline::OnPicture {
+    /// Says which decoder was chosen, once and whenever it is another.
+    fn name_decoder(&self, pipeline: &Pipeline, health: &mut Health) {
+        if let Some((codec, decoder)) = pipeline.decoder()
+            && health.decoder != decoder
+        {
+            info!(camera = self.entry.id, codec, decoder, "decoder chosen");
+            health.decoder = decoder;
+        }
+    }
+
+    fn on_picture(&self, feed: &Arc<Mutex<Feed>>) -> crate::pipeline::OnPicture {
         let (feed, context, width) = (Arc::clone(feed), self.context.clone(), self.config.analysis_width);
         let (partition, writer, stop) = (self.entry.partition, self.writer(), self.stop.clone());
         let mut preprocessor = Preprocessor::default();
-        Box::new(move |picture, pts_us| {
+        let metrics = Arc::clone(&self.metrics);
+        Box::new(move |picture, stamp| {
             if stop.is_cancelled() {
                 return;
             }
-            let frame = lock(&feed).deliver(pts_us, wall_clock(), (picture.width(), picture.height()));
-            let Some(frame) = frame.filter(|frame| fast || frame.received_us - frame.time_us < STALE_US)
-            else {
-                return;
+            let came = Instant::now();
+            metrics.received(1);
+            let frame = lock(&feed).deliver(stamp, wall_clock(), (picture.width(), picture.height()));
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(reason) => return metrics.dropped(reason, 1),
             };
             let picture = at_most(&mut preprocessor, picture, width);
-            if let Err(error) = context.publish(with_picture(frame, picture), partition, &writer) {
-                warn!(%error, "frame not published");
+            match context.publish(with_picture(frame, picture), partition, &writer) {
+                Ok(()) => {
+                    metrics.emitted(1);
+                    metrics.age(came.elapsed());
+                }
+                Err(error) => warn!(%error, "frame not published"),
             }
         })
     }
@@ -194,16 +221,25 @@ impl Camera {
         if let Some(news) = health.outage.hear(pictures, Instant::now()) {
             let told = anomaly(&self.entry, news, lock(feed).latest(), now_us, &health.error);
             info!(camera = self.entry.id, kind = told.kind, why = told.why, "camera health");
-            health.untold.push_back(told);
+            health.untold.push_back((news, told));
         }
         self.tell(health);
     }
 
-    /// Records what happened to the camera, in order. What the store does not take waits: it is a fact.
+    /// Records what happened to the camera, in order. What the store does not take waits: it is a fact. An outage is
+    /// kept in the store until its end is told: one that ends after a restart is told to have ended.
     fn tell(&self, health: &mut Health) {
         let partition = topics::partition_of(&self.entry.site);
-        while let Some(told) = health.untold.front().filter(|_| Instant::now() >= health.again) {
-            if let Err(error) = self.context.record(told.clone(), partition, &self.writer()) {
+        let store = &*self.context.store;
+        while let Some((news, told)) = health.untold.front().filter(|_| Instant::now() >= health.again) {
+            let record = || self.context.record(told.clone(), partition, &self.writer());
+            // Kept before `offline` and until after `recovered`: a crash between may tell one that nobody waits for,
+            // and never leaves one out.
+            let done = match news {
+                News::Offline(_) => outage::keep(store, &self.entry, told.began_us).and_then(|()| record()),
+                News::Recovered(_) => record().and_then(|()| outage::forget(store, &self.entry)),
+            };
+            if let Err(error) = done {
                 warn!(camera = self.entry.id, %error, waiting = health.untold.len(), "anomaly not recorded, tried again");
                 health.again = Instant::now() + AGAIN;
                 // Pairs of offline and recovered: the oldest go, what is true now stays.
@@ -225,24 +261,19 @@ impl Camera {
         let error = error.map(ToString::to_string).unwrap_or_default();
         info!(camera = self.entry.id, frames = feed.received, error, "footage ended");
         let status = self.status(feed, &error, false, wall_clock());
-        if let Err(error) = self.context.publish(status, self.entry.partition, self.term) {
+        if let Err(error) = self.context.publish(status, self.entry.partition, &self.writer()) {
             warn!(%error, "status not published");
         }
     }
 
     fn status(&self, feed: &Feed, error: &str, connected: bool, now_us: i64) -> v1::Status {
         let (width, height) = feed.source();
-        let clock = if feed.jumps > 0 {
-            format!("the camera's clock jumped {} times", feed.jumps)
-        } else {
-            String::new()
-        };
         v1::Status {
             camera: self.entry.id.clone(),
             stage: "ingest".to_owned(),
             time_us: now_us,
             connected,
-            error: if error.is_empty() { clock } else { error.to_owned() },
+            error: if error.is_empty() { feed.clock_trouble() } else { error.to_owned() },
             received: feed.received,
             analysed: feed.published,
             dropped: feed.skipped(),
@@ -256,11 +287,13 @@ impl Camera {
 
 struct Health {
     /// Anomalies that are not recorded yet, and when the next is tried.
-    untold: VecDeque<v1::Anomaly>,
+    untold: VecDeque<(News, v1::Anomaly)>,
     again: Instant,
     outage: Outage,
     told: Instant,
     error: String,
+    /// The decoder that was named last.
+    decoder: String,
 }
 
 /// Whether footage went on to its end.

@@ -6,12 +6,11 @@ use cortex_models::Picture;
 use cortex_proto::{epoch, v1};
 use cortex_runtime::Captured;
 
+use crate::clock::{Clock, Reading, Stamp};
+
 /// Stream time of the first frame of footage that is played fast: 2000-01-01T00:00:00Z, since recorded footage has no
 /// date of its own and every run must give the same times.
 pub const RECORDED_US: i64 = 946_684_800_000_000;
-
-/// A camera clock that is further off than this begins a new epoch on this machine's clock.
-const OFF_US: i64 = 2_000_000;
 
 /// How frames are chosen and timed.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +29,7 @@ pub(crate) struct Feed {
     pace: Pace,
     seq: u64,
     n: u64,
-    /// A time in the stream, and the same on the clock of stream time.
-    first: Option<(i64, i64)>,
-    last_us: i64,
+    clock: Clock,
     due_us: i64,
     skipped: BTreeMap<&'static str, u64>,
     source: (usize, usize),
@@ -45,7 +42,7 @@ pub(crate) struct Feed {
     /// Pictures published since the start.
     pub(crate) published: u64,
     /// Clocks found off, since the start.
-    pub(crate) jumps: u64,
+    jumps: u64,
 }
 
 impl Feed {
@@ -57,8 +54,7 @@ impl Feed {
             pace,
             seq: 0,
             n: 0,
-            first: None,
-            last_us: 0,
+            clock: Clock::default(),
             due_us: i64::MIN,
             skipped: BTreeMap::new(),
             source: (0, 0),
@@ -73,38 +69,41 @@ impl Feed {
     /// A connect, a loop or a clock jump.
     pub(crate) fn begin_epoch(&mut self) {
         self.counter += 1;
-        (self.seq, self.n, self.first, self.due_us) = (0, 0, None, i64::MIN);
+        (self.seq, self.n, self.clock, self.due_us) = (0, 0, Clock::default(), i64::MIN);
         self.skipped.clear();
     }
 
-    /// A picture came. `pts_us` is its time in the stream, `now_us` this machine's clock. Answers the frame to publish,
-    /// without its picture; `None` when the rate leaves it out.
-    pub(crate) fn deliver(&mut self, pts_us: i64, now_us: i64, size: (usize, usize)) -> Option<v1::Frame> {
+    /// A picture came at `now_us` on this machine's clock. Answers the frame to publish, without its picture, or the
+    /// reason why it is left out.
+    pub(crate) fn deliver(
+        &mut self,
+        stamp: Stamp,
+        now_us: i64,
+        size: (usize, usize),
+    ) -> Result<v1::Frame, &'static str> {
         self.seen = Some(Instant::now());
         self.received += 1;
         self.source = size;
-        let mut time_us = self.time(pts_us, now_us);
-        if matches!(self.pace, Pace::Live { .. }) {
-            if (time_us - now_us).abs() > OFF_US {
-                self.jumps += 1;
-                self.begin_epoch();
-                time_us = self.time(pts_us, now_us);
-            } else if time_us > now_us {
-                // No picture comes before it was made: the quickest one so far tells best what the clocks differ by.
-                self.first = Some((pts_us, now_us));
-                time_us = self.time(pts_us, now_us);
-            }
-        }
+        let read = match self.pace {
+            Pace::Recorded { .. } => Reading::At(self.clock.pass(RECORDED_US + stamp.pts_us)),
+            Pace::Live { .. } => match self.clock.read(stamp, now_us) {
+                Reading::Jump => {
+                    self.jump();
+                    self.clock.read(stamp, now_us)
+                }
+                read => read,
+            },
+        };
         let seq = self.seq;
         self.seq += 1;
+        let Reading::At(time_us) = read else { return Err(self.skip("late")) };
         let plan = match self.pace {
             Pace::Recorded { detect_every } if !seq.is_multiple_of(detect_every.max(1)) => v1::Plan::Carry,
             Pace::Recorded { .. } => v1::Plan::Detect,
             Pace::Live { rate } => {
                 let interval = (1e6 / rate) as i64;
                 if time_us < self.due_us {
-                    *self.skipped.entry("rate").or_default() += 1;
-                    return None;
+                    return Err(self.skip("rate"));
                 }
                 // Keeps the average rate, without a burst after a pause.
                 let first = if self.due_us == i64::MIN { time_us + interval } else { i64::MIN };
@@ -112,22 +111,47 @@ impl Feed {
                 v1::Plan::Detect
             }
         };
-        self.last_us = time_us;
-        let mut frame = self.frame(seq, now_us);
+        let mut frame = self.frame(seq, time_us, now_us);
         frame.plan = plan as i32;
         self.n += 1;
         self.published += 1;
         self.told = Instant::now();
-        Some(frame)
+        Ok(frame)
     }
 
     /// A sign of life without a picture.
     pub(crate) fn heartbeat(&mut self, kind: v1::Heartbeat, now_us: i64) -> Captured {
         self.told = Instant::now();
-        let mut frame = self.frame(self.seq, now_us);
+        let time_us = self.clock.idle(now_us).unwrap_or_else(|| {
+            self.jump();
+            self.clock.pass(now_us)
+        });
+        let mut frame = self.frame(self.seq, time_us, now_us);
         frame.heartbeat = kind as i32;
-        frame.time_us = self.last_us.max(now_us);
         Captured { message: frame, picture: None }
+    }
+
+    fn jump(&mut self) {
+        self.jumps += 1;
+        self.begin_epoch();
+    }
+
+    fn skip(&mut self, reason: &'static str) -> &'static str {
+        *self.skipped.entry(reason).or_default() += 1;
+        reason
+    }
+
+    /// What is wrong with the clocks, in words; empty when nothing is.
+    pub(crate) fn clock_trouble(&self) -> String {
+        match (self.clock.off_us, self.jumps) {
+            (Some(off_us), _) => format!(
+                "the camera's clock is {:.0} s {}; this machine's is taken",
+                off_us.unsigned_abs() as f64 / 1e6,
+                if off_us > 0 { "ahead" } else { "behind" }
+            ),
+            (None, 0) => String::new(),
+            (None, jumps) => format!("the clock jumped {jumps} times"),
+        }
     }
 
     /// The name of the latest frame.
@@ -151,13 +175,6 @@ impl Feed {
             .collect()
     }
 
-    fn time(&mut self, pts_us: i64, now_us: i64) -> i64 {
-        let base = if matches!(self.pace, Pace::Live { .. }) { now_us } else { RECORDED_US + pts_us };
-        let (first_pts, first_us) = *self.first.get_or_insert((pts_us, base));
-        // Monotone within the epoch, whatever the camera says.
-        (first_us + pts_us - first_pts).max(self.last_us + i64::from(self.seq > 0))
-    }
-
     fn id(&self, seq: u64) -> v1::FrameId {
         v1::FrameId {
             camera: self.camera.id.clone(),
@@ -167,11 +184,11 @@ impl Feed {
         }
     }
 
-    fn frame(&self, seq: u64, now_us: i64) -> v1::Frame {
+    fn frame(&self, seq: u64, time_us: i64, now_us: i64) -> v1::Frame {
         v1::Frame {
             id: Some(self.id(seq)),
             n: self.n,
-            time_us: self.last_us,
+            time_us,
             received_us: now_us,
             source_width: self.source.0 as u32,
             source_height: self.source.1 as u32,
@@ -198,11 +215,16 @@ mod tests {
         feed
     }
 
+    fn pts(pts_us: i64) -> Stamp {
+        Stamp { pts_us, camera_us: None }
+    }
+
     #[test]
     fn the_rate_leaves_frames_out_and_counts_them() {
         let mut feed = feed(Pace::Live { rate: 5.0 });
-        let frames: Vec<v1::Frame> =
-            (0..25).filter_map(|i| feed.deliver(i * 40_000, 1_000_000 + i * 40_000, (64, 48))).collect();
+        let frames: Vec<v1::Frame> = (0..25)
+            .filter_map(|i| feed.deliver(pts(i * 40_000), 1_000_000 + i * 40_000, (64, 48)).ok())
+            .collect();
         assert_eq!(frames.len(), 5);
         let last = frames.last().unwrap();
         assert_eq!((last.n, last.id.as_ref().unwrap().seq), (4, 20));
@@ -213,13 +235,41 @@ mod tests {
     #[test]
     fn time_is_monotone_and_a_jump_begins_an_epoch() {
         let mut feed = feed(Pace::Live { rate: 60.0 });
-        let one = feed.deliver(0, 5_000_000, (1, 1)).unwrap();
-        let two = feed.deliver(100_000, 5_100_000, (1, 1)).unwrap();
+        let one = feed.deliver(pts(0), 5_000_000, (1, 1)).unwrap();
+        let two = feed.deliver(pts(100_000), 5_100_000, (1, 1)).unwrap();
         assert!(two.time_us > one.time_us);
-        let early = feed.deliver(200_000, 5_150_000, (1, 1)).unwrap();
+        let early = feed.deliver(pts(200_000), 5_150_000, (1, 1)).unwrap();
         assert_eq!(early.time_us, 5_150_000, "stream time is never ahead of the clock");
-        let jumped = feed.deliver(9_000_000, 5_200_000, (1, 1)).unwrap();
+        let jumped = feed.deliver(pts(9_000_000), 5_200_000, (1, 1)).unwrap();
         assert_eq!((jumped.id.unwrap().epoch, jumped.n, feed.jumps), (epoch(7, 2), 0, 1));
+    }
+
+    #[test]
+    fn a_clock_set_back_is_one_jump_and_keeps_the_rate() {
+        let mut feed = feed(Pace::Live { rate: 5.0 });
+        let hour = 3_600_000_000;
+        feed.deliver(pts(0), 2 * hour, (1, 1)).unwrap();
+        let after: Vec<v1::Frame> =
+            (1..=50).filter_map(|i| feed.deliver(pts(i * 40_000), hour + i * 40_000, (1, 1)).ok()).collect();
+        assert_eq!((feed.jumps, after.len()), (1, 10), "two seconds at five a second");
+        assert_eq!(after[0].time_us, hour + 40_000, "on the new clock at once");
+        assert!(after.iter().all(|frame| frame.id.as_ref().unwrap().epoch == epoch(7, 2)));
+        // The same while no picture comes.
+        let beat = feed.heartbeat(v1::Heartbeat::Offline, 5_000_000).message;
+        assert_eq!((beat.time_us, beat.id.unwrap().epoch, feed.jumps), (5_000_000, epoch(7, 3), 2));
+    }
+
+    #[test]
+    fn late_pictures_are_counted_and_leave_no_gap_in_n() {
+        let mut feed = feed(Pace::Live { rate: 60.0 });
+        let second = 1_000_000;
+        feed.deliver(pts(0), 9 * second, (1, 1)).unwrap();
+        for i in 1..4 {
+            assert_eq!(feed.deliver(pts(i * second), 15 * second, (1, 1)).unwrap_err(), "late");
+        }
+        let thawed = feed.deliver(pts(5 * second), 15 * second, (1, 1)).unwrap();
+        assert_eq!((thawed.n, thawed.id.unwrap().seq, feed.published), (1, 4, 2));
+        assert_eq!((thawed.skipped[0].reason.as_str(), thawed.skipped[0].count), ("late", 3));
     }
 
     #[test]
@@ -227,7 +277,7 @@ mod tests {
         let run = || {
             let mut feed = feed(Pace::Recorded { detect_every: 3 });
             (0..7)
-                .map(|i| feed.deliver(i * 100_000, 999 * i, (1, 1)).unwrap())
+                .map(|i| feed.deliver(pts(i * 100_000), 999 * i, (1, 1)).unwrap())
                 .map(|f| (f.time_us, f.n, f.plan))
                 .collect::<Vec<_>>()
         };

@@ -1,18 +1,23 @@
 //! Ingest: cameras to frames.
 //!
-//! - **Reads** the control plane (`cameras`) and `demand`.
+//! - **Reads** the control plane (`cameras`).
 //! - **Writes** `frames`: pictures at the camera's rate, newest wins, and a heartbeat once a second without one;
-//!   `anomalies` when a camera is offline and when it has recovered; `status` once a second.
-//! - **Stores** those anomalies.
-//! - **Drops** what the rate leaves out and what comes late after a stall, both counted in every frame.
+//!   `anomalies` when a camera is offline and when it has recovered, over restarts too; `status` once a second.
+//! - **Stores** those anomalies, and which cameras were told to be offline.
+//! - **Drops** what the rate leaves out (`rate`) and what comes more than two seconds late after a stall (`late`), both
+//!   counted by reason in every frame and never given an `n`.
 //! - **Knobs**: [`Config`].
 //!
 //! A camera is one thread that supervises and one GStreamer pipeline. It is rebuilt after an error, an end of stream or
 //! a stall, with a back-off that grows, is capped and jittered. Nothing that happens to one camera stops another.
+//!
+//! Stream time is this machine's clock at the quickest picture so far, carried on by the stream's own time; where the
+//! camera tells its clock (RTCP sender reports) and that is within two seconds of this machine's, it is the camera's.
 
 mod address;
 mod backoff;
 mod camera;
+mod clock;
 mod config;
 mod error;
 mod feed;
@@ -21,6 +26,7 @@ mod outage;
 mod pipeline;
 mod probe;
 mod recorder;
+mod report;
 mod source;
 
 pub use address::check_url;

@@ -3,6 +3,10 @@
 use std::time::{Duration, Instant};
 
 use cortex_proto::v1;
+use cortex_runtime::{
+    Fatal,
+    store::{Store, StoredRow, rows::number, table},
+};
 use sha2::{Digest, Sha256};
 
 /// Watches one camera.
@@ -27,6 +31,13 @@ impl Outage {
         Self { after, down_since: Some(now), told: false }
     }
 
+    /// It was told to be offline since `since_us` before this process began: an outage that is still to end.
+    pub(crate) fn resume(&mut self, since_us: i64, now_us: i64, now: Instant) {
+        let down = Duration::from_micros(u64::try_from(now_us - since_us).unwrap_or(0));
+        self.down_since = now.checked_sub(down).or(Some(now));
+        self.told = true;
+    }
+
     /// Hears whether pictures come.
     pub(crate) fn hear(&mut self, pictures: bool, now: Instant) -> Option<News> {
         if pictures {
@@ -40,6 +51,31 @@ impl Outage {
         self.told = true;
         Some(News::Offline(down))
     }
+}
+
+/// Since when a camera is offline, in Unix microseconds, when that was told and nothing since.
+pub(crate) fn told(store: &dyn Store, camera: &v1::Camera) -> Result<Option<i64>, Fatal> {
+    let row = store.get(&table::OUTAGES, &camera.site, camera.id.as_bytes());
+    let row = row.map_err(|error| Fatal::new(format!("read the outage of {}: {error}", camera.id)))?;
+    Ok(row.map(|body| number(&body) as i64))
+}
+
+/// Keeps that a camera was told to be offline.
+pub(crate) fn keep(store: &dyn Store, camera: &v1::Camera, since_us: i64) -> Result<(), Fatal> {
+    let row = StoredRow {
+        table: table::OUTAGES.name.to_owned(),
+        partition: camera.site.clone(),
+        sort: camera.id.clone().into_bytes(),
+        time_us: since_us,
+        body: since_us.to_be_bytes().to_vec(),
+    };
+    store.write(&[row]).map_err(|error| Fatal::new(format!("keep the outage of {}: {error}", camera.id)))
+}
+
+/// It was told to have recovered.
+pub(crate) fn forget(store: &dyn Store, camera: &v1::Camera) -> Result<(), Fatal> {
+    let gone = store.delete(&table::OUTAGES, &camera.site, camera.id.as_bytes());
+    gone.map_err(|error| Fatal::new(format!("forget the outage of {}: {error}", camera.id)))
 }
 
 /// The anomaly that tells it.

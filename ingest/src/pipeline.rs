@@ -1,7 +1,10 @@
 //! A GStreamer pipeline from an address to pictures in memory. Whatever decodes best on this machine is taken, by rank:
 //! hardware where it is there, else libav on one thread.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use bytes::Bytes;
 use cortex_models::{Format, Matrix, Picture, Plane};
@@ -9,10 +12,10 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
 use gstreamer_video::{self as gst_video, prelude::*};
 
-use crate::{Config, Error, config::Transport};
+use crate::{Config, Error, clock::Stamp, config::Transport, report::sender_clock};
 
-/// What a pipeline hands over: a picture and its time in the stream in microseconds.
-pub(crate) type OnPicture = Box<dyn FnMut(Picture, i64) + Send>;
+/// What a pipeline hands over: a picture and when it was made.
+pub(crate) type OnPicture = Box<dyn FnMut(Picture, Stamp) + Send>;
 
 /// A running pipeline. Dropping it tears it down.
 pub(crate) struct Pipeline {
@@ -48,15 +51,15 @@ impl Pipeline {
         let live = !open.url.starts_with("file:");
         let convert = make("videoconvert")?;
         let caps = gst_video::VideoCapsBuilder::new().format(gst_video::VideoFormat::I420).build();
+        let reports = Reports::default();
+        let told = reports.clone();
         let sink = gst_app::AppSink::builder().caps(&caps).sync(!live && !open.fast).max_buffers(2).build();
         sink.set_callbacks(
             gst_app::AppSinkCallbacks::builder()
                 .new_sample(move |sink| {
                     let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                    let pts =
-                        sample.buffer().and_then(gst::BufferRef::pts).map_or(0, |pts| pts.useconds() as i64);
                     if let Some(picture) = picture(&sample) {
-                        on_picture(picture, pts);
+                        on_picture(picture, told.stamp(&sample));
                     }
                     Ok(gst::FlowSuccess::Ok)
                 })
@@ -74,21 +77,35 @@ impl Pipeline {
         if let Some(pad) = source.static_pad("src") {
             pad.link(&target).map_err(|error| Error::Setup(format!("link the source: {error}")))?;
         } else {
-            source.connect_pad_added(move |_, pad| {
-                let video = pad
-                    .current_caps()
-                    .and_then(|caps| caps.structure(0).map(|s| s.name().starts_with("video/")));
-                if video == Some(true) && !target.is_linked() {
-                    pad.link(&target).ok();
+            let linked = target.clone();
+            source.connect_pad_added(move |source, pad| {
+                if !is_video(pad) || target.is_linked() {
+                    return;
+                }
+                if let Err(error) = pad.link(&target) {
+                    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+                    gst::element_error!(
+                        source,
+                        gst::StreamError::WrongType,
+                        ("what the decoder gives cannot be taken: {error}"),
+                        ["{caps}"]
+                    );
+                }
+            });
+            source.connect_no_more_pads(move |source| {
+                if !linked.is_linked() {
+                    gst::element_error!(source, gst::StreamError::TypeNotFound, ("there is no video in it"));
                 }
             });
         }
-        pipeline.connect_deep_element_added(|_, _, element| {
+        pipeline.connect_deep_element_added(move |_, _, element| {
+            let Some(factory) = element.factory() else { return };
             // One thread for each camera: decoders of many cameras share the cores by themselves.
-            if element.has_property("max-threads")
-                && element.factory().is_some_and(|f| f.name().starts_with("avdec"))
-            {
+            if factory.name().starts_with("avdec") && element.has_property("max-threads") {
                 element.set_property("max-threads", 1_i32);
+            }
+            if factory.name() == "rtpjitterbuffer" {
+                reports.listen(element);
             }
         });
         let bus = pipeline.bus().ok_or_else(|| Error::Setup("the pipeline has no bus".to_owned()))?;
@@ -135,21 +152,74 @@ impl Pipeline {
             .map_err(|error| Error::Stream(format!("play the file again: {error}")))
     }
 
-    /// The name of the codec, once it is known.
-    pub(crate) fn codec(&self) -> Option<String> {
+    /// Codec and decoder, once they are known: `H264` and `avdec_h264`.
+    pub(crate) fn decoder(&self) -> Option<(String, String)> {
         let mut all = self.pipeline.iterate_recurse();
         let mut found = None;
         while let Ok(Some(element)) = all.next() {
-            let decodes = element.factory().is_some_and(|f| f.has_type(gst::ElementFactoryType::DECODER));
-            let caps = element.static_pad("sink").filter(|_| decodes).and_then(|pad| pad.current_caps());
+            let decodes = element.factory().filter(|f| f.has_type(gst::ElementFactoryType::DECODER));
+            let Some(factory) = decodes else { continue };
+            let caps = element.static_pad("sink").and_then(|pad| pad.current_caps());
             if let Some(name) = caps.as_ref().and_then(|caps| caps.structure(0)).map(|s| s.name().to_string())
                 && name.starts_with("video/") | name.starts_with("image/")
             {
-                found = Some(name.rsplit(['/', '-']).next().unwrap_or_default().to_uppercase());
+                let codec = name.rsplit(['/', '-']).next().unwrap_or_default().to_uppercase();
+                found = Some((codec, factory.name().to_string()));
             }
         }
         found
     }
+}
+
+/// What the camera's sender reports add to a time in the stream to have the camera's own clock, in microseconds.
+#[derive(Clone)]
+struct Reports(Arc<AtomicI64>);
+
+/// No report came yet.
+const UNTOLD: i64 = i64::MIN;
+
+impl Default for Reports {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(UNTOLD)))
+    }
+}
+
+impl Reports {
+    /// Hears every report that a jitter buffer relates to its own time.
+    fn listen(&self, jitter_buffer: &gst::Element) {
+        let offset = Arc::clone(&self.0);
+        jitter_buffer.connect("handle-sync", false, move |values| {
+            let report = values.get(1)?.get::<gst::Structure>().ok()?;
+            if let Some(difference) = difference(&report) {
+                offset.store(difference, Ordering::Relaxed);
+            }
+            None
+        });
+    }
+
+    fn stamp(&self, sample: &gst::Sample) -> Stamp {
+        let pts_us = sample.buffer().and_then(gst::BufferRef::pts).map_or(0, |pts| pts.useconds() as i64);
+        let offset = Some(self.0.load(Ordering::Relaxed)).filter(|offset| *offset != UNTOLD);
+        Stamp { pts_us, camera_us: offset.map(|offset| pts_us.saturating_add(offset)) }
+    }
+}
+
+/// The camera's clock less the time in the stream, of what a jitter buffer says of a sender report: the packet, and
+/// which RTP time it gives out at which time in the stream.
+fn difference(report: &gst::StructureRef) -> Option<i64> {
+    let packet = report.get::<gst::Buffer>("sr-buffer").ok()?;
+    let camera_us = sender_clock(packet.map_readable().ok()?.as_slice())?;
+    let number = |name: &str| report.get::<u64>(name).ok().and_then(|number| i64::try_from(number).ok());
+    let rate = report.get::<u32>("clock-rate").ok().filter(|rate| *rate > 0)?;
+    let ticks = number("sr-ext-rtptime")?.checked_sub(number("base-rtptime")?)?;
+    let stream_us = number("base-time")? / 1000 + ticks.checked_mul(1_000_000)? / i64::from(rate);
+    camera_us.checked_sub(stream_us)
+}
+
+/// Whether a pad gives pictures. A live source names what it could give before it chose.
+fn is_video(pad: &gst::Pad) -> bool {
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    caps.structure(0).is_some_and(|structure| structure.name().starts_with("video/"))
 }
 
 impl Drop for Pipeline {
@@ -248,4 +318,42 @@ fn picture(sample: &gst::Sample) -> Option<Picture> {
 /// Whether GStreamer has an element of this name, for `cortex doctor`.
 pub fn has_element(name: &str) -> bool {
     gst::init().is_ok() && gst::ElementFactory::find(name).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use cortex_camera::{Camera, CameraOptions};
+    use cortex_runtime::runner::wall_clock;
+
+    use super::*;
+
+    #[test]
+    fn a_cameras_sender_reports_tell_its_clock() {
+        let camera =
+            Camera::start(CameraOptions::new(cortex_runtime::config::home().join("clips/vtest.mp4")))
+                .unwrap();
+        let (sender, stamps) = mpsc::sync_channel(1);
+        let (url, config) = (camera.url(), Config::default());
+        let open = Open { url: &url, login: None, config: &config, fast: false };
+        let on_picture = move |_, stamp: Stamp| {
+            if let Some(camera_us) = stamp.camera_us {
+                sender.try_send(wall_clock() - camera_us).ok();
+            }
+        };
+        let pipeline = Pipeline::open(&open, Box::new(on_picture)).unwrap();
+        let late_us = stamps.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(late_us.abs() < 2_000_000, "its clock is this machine's: {late_us} us");
+        assert_eq!(pipeline.decoder().unwrap().0, "H264");
+    }
+
+    #[test]
+    fn a_pad_that_has_not_chosen_yet_is_seen_as_video() {
+        gst::init().unwrap();
+        let pad = |name: &str| make(name).unwrap().static_pad("src").unwrap();
+        assert!(pad("videotestsrc").current_caps().is_none());
+        assert!(is_video(&pad("videotestsrc")), "as a webcam of raw pictures does");
+        assert!(!is_video(&pad("audiotestsrc")));
+    }
 }

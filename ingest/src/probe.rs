@@ -34,8 +34,8 @@ pub fn probe(
     let open = Open { url: &request.url, login, config, fast: false };
     let pipeline = Pipeline::open(
         &open,
-        Box::new(move |picture, pts_us| {
-            sender.try_send((picture.width(), picture.height(), pts_us, begun.elapsed())).ok();
+        Box::new(move |picture, stamp| {
+            sender.try_send((picture.width(), picture.height(), stamp.pts_us, begun.elapsed())).ok();
         }),
     )?;
     let mut seen = Vec::new();
@@ -53,7 +53,7 @@ pub fn probe(
     let last_us = seen.last().map_or(first_us, |last| last.2);
     let fps =
         if last_us > first_us { (seen.len() - 1) as f32 * 1e6 / (last_us - first_us) as f32 } else { 0.0 };
-    let codec = pipeline.codec().unwrap_or_default();
+    let codec = pipeline.decoder().map(|(codec, _)| codec).unwrap_or_default();
     let mut warnings = Vec::new();
     if first > Duration::from_secs(3) {
         warnings.push(format!(

@@ -10,7 +10,7 @@ use std::{
 };
 
 use cortex_proto::v1;
-use cortex_runtime::{Context, Fatal, Source, store::next_term};
+use cortex_runtime::{Context, Fatal, Source, store::next_term, telemetry::StageMetrics};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -45,6 +45,7 @@ impl Source for Ingest {
 
     fn run(self, context: Context) -> Result<(), Fatal> {
         let (stop, health) = (context.stop(), context.lifecycle.health());
+        let metrics = Arc::new(StageMetrics::new(Self::NAME));
         let mut running: HashMap<String, Running> = HashMap::new();
         while !stop.is_cancelled() {
             let tables = context.tables.load_full();
@@ -73,7 +74,7 @@ impl Source for Ingest {
                         break;
                     }
                 };
-                let started = self.start(entry, term, &context);
+                let started = self.start(entry, term, &context, &metrics);
                 running.insert(entry.id.clone(), started);
             }
             if !away {
@@ -91,7 +92,13 @@ impl Source for Ingest {
 }
 
 impl Ingest {
-    fn start(&self, entry: &v1::Camera, term: u64, context: &Context) -> Running {
+    fn start(
+        &self,
+        entry: &v1::Camera,
+        term: u64,
+        context: &Context,
+        metrics: &Arc<StageMetrics>,
+    ) -> Running {
         info!(camera = entry.id, "camera started");
         let (stop, ended) = (context.stop().child_token(), Arc::new(AtomicBool::new(false)));
         let camera = Camera {
@@ -100,6 +107,7 @@ impl Ingest {
             config: self.config.clone(),
             credentials: Arc::clone(&self.credentials),
             context: context.clone(),
+            metrics: Arc::clone(metrics),
             stop: stop.clone(),
         };
         let done = Arc::clone(&ended);

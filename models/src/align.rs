@@ -147,6 +147,30 @@ mod tests {
     }
 
     #[test]
+    fn an_arcface_chip_has_its_landmarks_in_place() {
+        // A dark picture with a bright square about each landmark of a face that is turned and four times as large.
+        let landmarks = ARCFACE_112.map(|[x, y]| [520.0 - 4.0 * y, 30.0 + 4.0 * x]);
+        let (width, height) = (600, 500);
+        let mut data = vec![0_u8; width * height * 3];
+        for [x, y] in landmarks {
+            for (dx, dy) in (-8..=8).flat_map(|dx| (-8..=8).map(move |dy| (dx, dy))) {
+                let at = ((y as i32 + dy) as usize * width + (x as i32 + dx) as usize) * 3;
+                data[at..at + 3].copy_from_slice(&[250, 120, 10]);
+            }
+        }
+        let picture = Picture::rgb(width, height, data).unwrap();
+        let chip = chip(&picture, &landmarks, &ARCFACE_112, 112).unwrap();
+        assert_eq!(chip.shape, [1, 3, 112, 112]);
+        let at = |x: f32, y: f32| {
+            [0, 1, 2].map(|plane| chip.data[(plane * 112 + y.round() as usize) * 112 + x.round() as usize])
+        };
+        for [x, y] in ARCFACE_112 {
+            assert_eq!(at(x, y), [250.0, 120.0, 10.0], "RGB, 0..255, at {x} {y}");
+            assert_eq!(at(x, y - 6.0), [0.0; 3], "and dark beside it");
+        }
+    }
+
+    #[test]
     fn a_mirror_of_a_mirror_is_the_chip() {
         let chip = Tensor { shape: vec![1, 3, 2, 2], data: (0..12).map(|n| n as f32).collect() };
         assert_eq!(mirror(&chip).data[..4], [1.0, 0.0, 3.0, 2.0]);

@@ -4,6 +4,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 
+use crate::{
+    picture::Picture,
+    prepare::{Fit, multiple_of_32},
+    tensor::Tensor,
+};
+
 /// The manifest that ships with Cortex.
 const SHIPPED: &str = include_str!("../models.toml");
 
@@ -38,6 +44,9 @@ pub struct Model {
     /// Width and height in pixels when they are fixed; 0, 0 for any multiple of 32.
     #[serde(default)]
     pub size: (usize, usize),
+    /// Boxes of one group that overlap more than this are one thing, 0..1; [`Model::iou`] has the default.
+    #[serde(default)]
+    pub iou: Option<f32>,
     /// Embeddings of one space may be compared; no others.
     #[serde(default)]
     pub embedding_space: String,
@@ -115,6 +124,21 @@ pub enum ManifestError {
     /// Not a manifest.
     #[error("read the manifest of models: {0}")]
     Parse(#[from] toml::de::Error),
+    /// The decoder reads something else than the task asks for.
+    #[error("model `{name}` is for {task:?}, and its decoder {decoder:?} reads {reads:?}")]
+    Decoder {
+        /// The model.
+        name: String,
+        /// What it is for.
+        task: Task,
+        /// Its decoder.
+        decoder: Decoder,
+        /// What that reads.
+        reads: Task,
+    },
+    /// A share that is none.
+    #[error("model `{0}`: `iou` must be above 0 and at most 1")]
+    Iou(String),
     /// No such model.
     #[error("no model `{0}` in the manifest; there are: {1}")]
     Unknown(String, String),
@@ -128,7 +152,17 @@ impl Manifest {
 
     /// A manifest from text.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        Ok(toml::from_str(text)?)
+        let manifest: Self = toml::from_str(text)?;
+        for (name, model) in &manifest.models {
+            let (task, decoder, reads) = (model.task, model.decoder, model.decoder.reads());
+            if reads != task {
+                return Err(ManifestError::Decoder { name: name.clone(), task, decoder, reads });
+            }
+            if model.iou.is_some_and(|iou| !(iou > 0.0 && iou <= 1.0)) {
+                return Err(ManifestError::Iou(name.clone()));
+            }
+        }
+        Ok(manifest)
     }
 
     /// A manifest from a file.
@@ -141,6 +175,52 @@ impl Manifest {
     pub fn model(&self, name: &str) -> Result<&Model, ManifestError> {
         let known = || self.models.keys().cloned().collect::<Vec<_>>().join(", ");
         self.models.get(name).ok_or_else(|| ManifestError::Unknown(name.to_owned(), known()))
+    }
+}
+
+impl Model {
+    /// Boxes of one group that overlap more than this are one thing: NanoDet's own value for objects, CenterFace's for
+    /// faces, where the manifest says nothing.
+    pub fn iou(&self) -> f32 {
+        self.iou.unwrap_or(if self.task == Task::Faces { 0.3 } else { 0.6 })
+    }
+
+    /// How pictures are fitted into its input.
+    pub fn fit(&self) -> Fit {
+        let stretched = matches!(self.decoder, Decoder::DetrLogits | Decoder::DetrPostprocessed);
+        if stretched || self.task == Task::Faces { Fit::Stretch } else { Fit::Letterbox }
+    }
+
+    /// Width and height of its input in pixels: its own where they are fixed, else those of a picture that is scaled
+    /// to a longer side.
+    pub fn input_size(&self, picture: &Picture, long_side: usize) -> (usize, usize) {
+        if self.size != (0, 0) {
+            return self.size;
+        }
+        let scale = long_side as f32 / picture.width().max(picture.height()) as f32;
+        (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale))
+    }
+
+    /// What it is given besides the tensor of a picture of this size: networks with their post-processor inside want
+    /// width and height, to answer in the picture's pixels.
+    pub fn size_input(&self, width: usize, height: usize) -> Option<(&'static str, Tensor)> {
+        let size = || Tensor { shape: vec![1, 2], data: vec![width as f32, height as f32] };
+        (self.decoder == Decoder::DetrPostprocessed).then(|| ("orig_target_sizes", size()))
+    }
+}
+
+impl Decoder {
+    /// What it makes of a model's outputs.
+    pub fn reads(self) -> Task {
+        match self {
+            Self::BoxesScores | Self::Yolox | Self::Yolov8 | Self::DetrLogits | Self::DetrPostprocessed => {
+                Task::Objects
+            }
+            Self::Centerface | Self::Scrfd | Self::Yunet => Task::Faces,
+            Self::Dlib150 | Self::Arcface112 => Task::Embedding,
+            Self::Movenet | Self::Rtmpose => Task::Pose,
+            Self::Gradient => Task::Cloak,
+        }
     }
 }
 
@@ -160,6 +240,19 @@ mod tests {
         let int8 = manifest.model("face_dlib_resnet_128_int8").unwrap();
         assert_eq!(int8.embedding_space, manifest.model("face_dlib_resnet_128").unwrap().embedding_space);
         assert!(manifest.model("nothing").is_err());
+    }
+
+    const OWN: &str = "[models.own]\ntask = 'faces'\nprecision = 'fp'\nfile = 'own.onnx'\nsha256 = ''
+        licence = ''\nsource = ''\ninput = 'images'\n";
+
+    #[test]
+    fn a_decoder_of_another_task_is_refused() {
+        let error = Manifest::parse(&format!("{OWN}decoder = 'yolox'")).unwrap_err().to_string();
+        assert!(error.contains("`own`") && error.contains("Yolox") && error.contains("Faces"), "{error}");
+        let own = |text: &str| Manifest::parse(&format!("{OWN}{text}")).map(|m| m.models["own"].iou());
+        assert_eq!(own("decoder = 'scrfd'").unwrap(), 0.3);
+        assert_eq!(own("decoder = 'scrfd'\niou = 0.4").unwrap(), 0.4);
+        assert!(own("decoder = 'scrfd'\niou = 40").is_err());
     }
 
     #[test]

@@ -1,10 +1,6 @@
 //! People into the gallery, from stills.
 
-use cortex_models::{
-    Face, Fit, Manifest, Picture, Preprocessor, Task,
-    decode::{self, Thresholds},
-    multiple_of_32, quality_of_pose,
-};
+use cortex_models::{Face, Manifest, Picture, Preprocessor, Task, decode, quality_of_pose};
 use cortex_proto::v1;
 use cortex_runtime::{
     infer::{self, Library, Session},
@@ -30,7 +26,7 @@ pub struct Embedded {
 }
 
 /// Longer side at which stills are looked at, in pixels.
-const SIDE: f32 = 640.0;
+const SIDE: usize = 640;
 const SCORE: f32 = 0.5;
 /// Faces narrower than this are not enrolled, in pixels: twice the gate for recognition.
 const WIDE: f32 = 60.0;
@@ -156,13 +152,10 @@ impl Enroller {
 
     fn find(&mut self, picture: &Picture) -> Result<Vec<Face>, Error> {
         let (model, session) = &mut self.faces;
-        let scale = SIDE / picture.width().max(picture.height()) as f32;
-        let size =
-            (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale));
-        let (tensor, placement) = self.preprocessor.prepare(picture, size.0, size.1, Fit::Stretch);
-        let thresholds = Thresholds { score: SCORE, iou: 0.3 };
+        let size = model.input_size(picture, SIDE);
+        let (tensor, placement) = self.preprocessor.prepare(picture, size.0, size.1, model.fit());
         Ok(session.run(&[(&model.input, &tensor)], |outputs| {
-            decode::centerface(outputs, thresholds, &placement)
+            decode::faces(model, outputs, size, SCORE, &placement)
         })??)
     }
 }

@@ -1,7 +1,7 @@
 //! Sends a clip's access units into one media, in real time, round after round.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -22,25 +22,48 @@ pub(crate) struct Control {
 struct State {
     stopped: bool,
     frozen: bool,
+    /// How often the stream was ended.
+    ends: u64,
+}
+
+/// What is done with the next access unit.
+enum Turn {
+    Send,
+    Leave,
+    EndStream,
+    Stop,
 }
 
 impl Control {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn stop(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
+        self.state().stopped = true;
         self.changed.notify_all();
     }
 
     pub(crate) fn freeze(&self, frozen: bool) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).frozen = frozen;
+        self.state().frozen = frozen;
     }
 
-    /// Waits until `due`; `None` when the camera stopped, else whether it sends nothing just now.
-    fn wait(&self, due: Instant) -> Option<bool> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn end(&self) {
+        self.state().ends += 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits until `due`, or until something ends what began after so many `ends`.
+    fn wait(&self, due: Instant, ends: u64) -> Turn {
         let left = due.saturating_duration_since(Instant::now());
-        let waited = self.changed.wait_timeout_while(state, left, |state| !state.stopped);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        (!state.stopped).then_some(state.frozen)
+        let goes_on = |state: &mut State| !state.stopped && state.ends == ends;
+        let waited = self.changed.wait_timeout_while(self.state(), left, goes_on);
+        match &*waited.unwrap_or_else(PoisonError::into_inner).0 {
+            State { stopped: true, .. } => Turn::Stop,
+            state if state.ends != ends => Turn::EndStream,
+            State { frozen: true, .. } => Turn::Leave,
+            _ => Turn::Send,
+        }
     }
 }
 
@@ -54,16 +77,22 @@ pub(crate) fn start(clip: Arc<Clip>, source: AppSrc, rate: f64, control: Arc<Con
 }
 
 fn run(clip: &Clip, source: &AppSrc, rate: f64, control: &Control) {
-    let start = Instant::now();
+    let (start, ends) = (Instant::now(), control.state().ends);
     let scaled = |time: ClockTime| ClockTime::from_nseconds((time.nseconds() as f64 / rate) as u64);
     for round in 0_u64.. {
         let begin = clip.length * round;
         for unit in &clip.units {
             let at = |time: Option<ClockTime>| scaled(begin + time.unwrap_or_default());
             let due = at(unit.dts());
-            let Some(frozen) = control.wait(start + Duration::from(due)) else { return };
-            if frozen {
-                continue;
+            match control.wait(start + Duration::from(due), ends) {
+                Turn::Send => {}
+                Turn::Leave => continue,
+                Turn::EndStream => {
+                    // Refused when the last client left already.
+                    source.end_of_stream().ok();
+                    return;
+                }
+                Turn::Stop => return,
             }
             // The bytes are shared, the timestamps are this round's.
             let mut sent = unit.clone();

@@ -80,6 +80,11 @@ impl Camera {
         self.control.freeze(frozen);
     }
 
+    /// Ends the stream for everybody who watches, as a camera does that starts anew. Who connects again is served.
+    pub fn end_stream(&self) {
+        self.control.end();
+    }
+
     /// Cuts every connection and frees the port before it returns.
     pub fn stop(self) {
         drop(self);

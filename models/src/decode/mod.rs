@@ -24,6 +24,7 @@ pub use yunet::yunet;
 use crate::{
     classes::group_of,
     geometry::{Rect, nms},
+    manifest::{Decoder, Model, Task},
     prepare::Placement,
     tensor::View,
 };
@@ -60,6 +61,9 @@ pub struct Pose {
 /// Why outputs cannot be decoded.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DecodeError {
+    /// The decoder reads something else.
+    #[error("decoder {0:?} does not read {1:?}")]
+    Decoder(Decoder, Task),
     /// An output that the decoder needs is not there.
     #[error("the model has no output `{0}`: is its decoder right in models.toml?")]
     Missing(String),
@@ -86,6 +90,44 @@ pub struct Thresholds {
     pub score: f32,
     /// Boxes of one group that overlap more than this are one thing, 0..1.
     pub iou: f32,
+}
+
+/// The objects that a model's outputs say, above a score, with the decoder of its manifest. `size` is the network's
+/// input in pixels.
+pub fn objects(
+    model: &Model,
+    outputs: Outputs<'_>,
+    size: (usize, usize),
+    score: f32,
+    placement: &Placement,
+) -> Result<Vec<Detection>, DecodeError> {
+    let thresholds = Thresholds { score, iou: model.iou() };
+    match model.decoder {
+        Decoder::BoxesScores => boxes_scores(outputs, thresholds, placement),
+        Decoder::Yolox => yolox(outputs, size, thresholds, placement),
+        Decoder::Yolov8 => yolov8(outputs, thresholds, placement),
+        Decoder::DetrLogits => detr_logits(outputs, size, thresholds, placement),
+        Decoder::DetrPostprocessed => detr_postprocessed(outputs, thresholds, placement),
+        other => Err(DecodeError::Decoder(other, Task::Objects)),
+    }
+}
+
+/// The faces that a model's outputs say, above a score, with the decoder of its manifest. `size` is the network's
+/// input in pixels.
+pub fn faces(
+    model: &Model,
+    outputs: Outputs<'_>,
+    size: (usize, usize),
+    score: f32,
+    placement: &Placement,
+) -> Result<Vec<Face>, DecodeError> {
+    let thresholds = Thresholds { score, iou: model.iou() };
+    match model.decoder {
+        Decoder::Centerface => centerface(outputs, thresholds, placement),
+        Decoder::Scrfd => scrfd(outputs, size, thresholds, placement),
+        Decoder::Yunet => yunet(outputs, size, thresholds, placement),
+        other => Err(DecodeError::Decoder(other, Task::Faces)),
+    }
 }
 
 /// Candidates kept before suppression, best first.

@@ -34,10 +34,22 @@ pub enum CheckError {
         /// Its dimensions.
         dims: Vec<i64>,
     },
+    /// Its tensors together are larger than any model here needs.
+    #[error("its tensors have more than {MAX_TOTAL} elements together")]
+    Total,
+    /// The file is larger than protobuf allows.
+    #[error("it has {0} bytes, at most {MAX_BYTES} are taken")]
+    File(u64),
 }
 
 /// The most elements of one tensor: four times the largest layer of a large vision model.
 pub const MAX_ELEMENTS: i64 = 1 << 28;
+
+/// The most elements of all tensors of a file together: four GiB of floats.
+pub const MAX_TOTAL: i64 = 1 << 30;
+
+/// The most bytes of a file: protobuf's own limit, asked before the file is read.
+pub const MAX_BYTES: u64 = (1 << 31) - 1;
 
 const DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 const EXTERNAL: i32 = 1;
@@ -49,6 +61,8 @@ struct ModelProto {
     graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     opset_import: Vec<OperatorSetProto>,
+    #[prost(message, repeated, tag = "20")]
+    training_info: Vec<TrainingInfoProto>,
     #[prost(message, repeated, tag = "25")]
     functions: Vec<FunctionProto>,
 }
@@ -60,9 +74,23 @@ struct OperatorSetProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct TrainingInfoProto {
+    #[prost(message, optional, tag = "1")]
+    initialization: Option<GraphProto>,
+    #[prost(message, optional, tag = "2")]
+    algorithm: Option<GraphProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct FunctionProto {
     #[prost(message, repeated, tag = "7")]
     node: Vec<NodeProto>,
+    #[prost(message, repeated, tag = "9")]
+    opset_import: Vec<OperatorSetProto>,
+    #[prost(message, repeated, tag = "11")]
+    attribute_proto: Vec<AttributeProto>,
+    #[prost(message, repeated, tag = "12")]
+    value_info: Vec<ValueInfoProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -71,8 +99,66 @@ struct GraphProto {
     node: Vec<NodeProto>,
     #[prost(message, repeated, tag = "5")]
     initializer: Vec<TensorProto>,
+    #[prost(message, repeated, tag = "11")]
+    input: Vec<ValueInfoProto>,
+    #[prost(message, repeated, tag = "12")]
+    output: Vec<ValueInfoProto>,
+    #[prost(message, repeated, tag = "13")]
+    value_info: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "15")]
     sparse_initializer: Vec<Anything>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ValueInfoProto {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(message, optional, tag = "2")]
+    r#type: Option<TypeProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TypeProto {
+    #[prost(message, optional, tag = "1")]
+    tensor_type: Option<TensorTypeProto>,
+    #[prost(message, optional, boxed, tag = "4")]
+    sequence_type: Option<Box<ElementTypeProto>>,
+    #[prost(message, optional, boxed, tag = "5")]
+    map_type: Option<Box<MapTypeProto>>,
+    #[prost(message, optional, tag = "8")]
+    sparse_tensor_type: Option<Anything>,
+    #[prost(message, optional, boxed, tag = "9")]
+    optional_type: Option<Box<ElementTypeProto>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ElementTypeProto {
+    #[prost(message, optional, boxed, tag = "1")]
+    elem_type: Option<Box<TypeProto>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct MapTypeProto {
+    #[prost(message, optional, boxed, tag = "2")]
+    value_type: Option<Box<TypeProto>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TensorTypeProto {
+    #[prost(message, optional, tag = "2")]
+    shape: Option<ShapeProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ShapeProto {
+    #[prost(message, repeated, tag = "1")]
+    dim: Vec<DimensionProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct DimensionProto {
+    #[prost(int64, tag = "1")]
+    dim_value: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -97,6 +183,10 @@ struct AttributeProto {
     tensors: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
     graphs: Vec<GraphProto>,
+    #[prost(message, optional, tag = "14")]
+    tp: Option<TypeProto>,
+    #[prost(message, repeated, tag = "15")]
+    type_protos: Vec<TypeProto>,
     #[prost(message, optional, tag = "22")]
     sparse_tensor: Option<Anything>,
     #[prost(message, repeated, tag = "23")]
@@ -121,33 +211,93 @@ struct Anything {}
 /// Walks a file. What passes refers to nothing outside itself.
 pub fn check(bytes: &[u8]) -> Result<(), CheckError> {
     let model = ModelProto::decode(bytes).map_err(|error| CheckError::Malformed(error.to_string()))?;
-    for set in &model.opset_import {
-        domain("opset import", &set.domain)?;
+    let mut walk = Walk::default();
+    imports(&model.opset_import)?;
+    for function in &model.functions {
+        imports(&function.opset_import)?;
+        walk.values(&function.value_info)?;
+        walk.attributes(&function.attribute_proto)?;
+        walk.nodes(&function.node)?;
     }
-    model.functions.iter().try_for_each(|function| nodes(&function.node))?;
-    graph(model.graph.as_ref().ok_or(CheckError::NoGraph)?)
+    for training in &model.training_info {
+        training.initialization.iter().chain(&training.algorithm).try_for_each(|graph| walk.graph(graph))?;
+    }
+    walk.graph(model.graph.as_ref().ok_or(CheckError::NoGraph)?)
 }
 
-fn graph(graph: &GraphProto) -> Result<(), CheckError> {
-    if !graph.sparse_initializer.is_empty() {
-        return Err(CheckError::Sparse("initialisers".to_owned()));
-    }
-    graph.initializer.iter().try_for_each(tensor)?;
-    nodes(&graph.node)
+/// What was seen so far.
+#[derive(Default)]
+struct Walk {
+    /// Elements of all tensors.
+    elements: i64,
 }
 
-fn nodes(nodes: &[NodeProto]) -> Result<(), CheckError> {
-    for node in nodes {
-        domain(&node.op_type, &node.domain)?;
-        for attribute in &node.attribute {
+impl Walk {
+    fn graph(&mut self, graph: &GraphProto) -> Result<(), CheckError> {
+        if !graph.sparse_initializer.is_empty() {
+            return Err(CheckError::Sparse("initialisers".to_owned()));
+        }
+        for values in [&graph.input, &graph.output, &graph.value_info] {
+            self.values(values)?;
+        }
+        graph.initializer.iter().try_for_each(|one| self.tensor(one))?;
+        self.nodes(&graph.node)
+    }
+
+    fn nodes(&mut self, nodes: &[NodeProto]) -> Result<(), CheckError> {
+        nodes.iter().try_for_each(|node| {
+            domain(&node.op_type, &node.domain)?;
+            self.attributes(&node.attribute)
+        })
+    }
+
+    fn attributes(&mut self, attributes: &[AttributeProto]) -> Result<(), CheckError> {
+        for attribute in attributes {
             if attribute.sparse_tensor.is_some() || !attribute.sparse_tensors.is_empty() {
                 return Err(CheckError::Sparse(attribute.name.clone()));
             }
-            attribute.t.iter().chain(&attribute.tensors).try_for_each(tensor)?;
-            attribute.g.iter().chain(&attribute.graphs).try_for_each(graph)?;
+            attribute.t.iter().chain(&attribute.tensors).try_for_each(|one| self.tensor(one))?;
+            attribute.g.iter().chain(&attribute.graphs).try_for_each(|one| self.graph(one))?;
+            attribute
+                .tp
+                .iter()
+                .chain(&attribute.type_protos)
+                .try_for_each(|one| kind(&attribute.name, one))?;
         }
+        Ok(())
     }
-    Ok(())
+
+    fn values(&mut self, values: &[ValueInfoProto]) -> Result<(), CheckError> {
+        values.iter().try_for_each(|value| value.r#type.iter().try_for_each(|one| kind(&value.name, one)))
+    }
+
+    fn tensor(&mut self, tensor: &TensorProto) -> Result<(), CheckError> {
+        if tensor.data_location == EXTERNAL || !tensor.external_data.is_empty() {
+            return Err(CheckError::External(tensor.name.clone()));
+        }
+        self.elements += elements(&tensor.name, &tensor.dims)?;
+        if self.elements > MAX_TOTAL { Err(CheckError::Total) } else { Ok(()) }
+    }
+}
+
+fn imports(sets: &[OperatorSetProto]) -> Result<(), CheckError> {
+    sets.iter().try_for_each(|set| domain("opset import", &set.domain))
+}
+
+/// The type of a value: of inputs, of outputs and between.
+fn kind(name: &str, found: &TypeProto) -> Result<(), CheckError> {
+    if found.sparse_tensor_type.is_some() {
+        return Err(CheckError::Sparse(name.to_owned()));
+    }
+    if let Some(shape) = found.tensor_type.as_ref().and_then(|tensor| tensor.shape.as_ref()) {
+        // 0 or less is what exporters write for a length that is free.
+        let dims: Vec<i64> = shape.dim.iter().map(|dim| dim.dim_value.max(1)).collect();
+        elements(name, &dims)?;
+    }
+    let inner = [&found.sequence_type, &found.optional_type];
+    let inner = inner.into_iter().flatten().filter_map(|one| one.elem_type.as_deref());
+    let value = found.map_type.as_ref().and_then(|map| map.value_type.as_deref());
+    inner.chain(value).try_for_each(|one| kind(name, one))
 }
 
 fn domain(operator: &str, domain: &str) -> Result<(), CheckError> {
@@ -158,17 +308,11 @@ fn domain(operator: &str, domain: &str) -> Result<(), CheckError> {
     }
 }
 
-fn tensor(tensor: &TensorProto) -> Result<(), CheckError> {
-    if tensor.data_location == EXTERNAL || !tensor.external_data.is_empty() {
-        return Err(CheckError::External(tensor.name.clone()));
-    }
-    let elements = tensor.dims.iter().try_fold(1_i64, |product, dim| {
+fn elements(name: &str, dims: &[i64]) -> Result<i64, CheckError> {
+    let product = dims.iter().try_fold(1_i64, |product, dim| {
         if *dim < 0 { None } else { product.checked_mul(*dim).filter(|product| *product <= MAX_ELEMENTS) }
     });
-    match elements {
-        Some(_) => Ok(()),
-        None => Err(CheckError::Size { name: tensor.name.clone(), dims: tensor.dims.clone() }),
-    }
+    product.ok_or_else(|| CheckError::Size { name: name.to_owned(), dims: dims.to_vec() })
 }
 
 #[cfg(test)]
@@ -183,7 +327,7 @@ mod tests {
         change(&mut inner);
         let branch = AttributeProto { name: "then_branch".into(), g: Some(inner), ..Default::default() };
         let node = NodeProto { op_type: "If".into(), attribute: vec![branch], ..Default::default() };
-        let function = FunctionProto { node: vec![node] };
+        let function = FunctionProto { node: vec![node], ..Default::default() };
         let model = ModelProto {
             graph: Some(GraphProto::default()),
             functions: vec![function],
@@ -235,6 +379,65 @@ mod tests {
                 Err(CheckError::Size { .. })
             ));
         }
+    }
+
+    #[test]
+    fn no_place_is_left_out() {
+        let bad = TensorProto { name: "w".into(), data_location: EXTERNAL, ..Default::default() };
+        let of =
+            |tensor: &TensorProto| GraphProto { initializer: vec![tensor.clone()], ..Default::default() };
+        let whole =
+            |model: ModelProto| ModelProto { graph: Some(model.graph.clone().unwrap_or_default()), ..model };
+        let refused = |model: ModelProto| check(&whole(model).encode_to_vec()).unwrap_err();
+
+        let value = AttributeProto { name: "default".into(), t: Some(bad.clone()), ..Default::default() };
+        let function = FunctionProto { attribute_proto: vec![value], ..Default::default() };
+        let model = ModelProto { functions: vec![function], ..Default::default() };
+        assert_eq!(refused(model), CheckError::External("w".into()), "an attribute's default");
+
+        let foreign = OperatorSetProto { domain: "evil".into() };
+        let function = FunctionProto { opset_import: vec![foreign], ..Default::default() };
+        let model = ModelProto { functions: vec![function], ..Default::default() };
+        assert!(matches!(refused(model), CheckError::Domain { .. }), "a function's imports");
+
+        for algorithm in [false, true] {
+            let (one, other) = if algorithm { (None, Some(of(&bad))) } else { (Some(of(&bad)), None) };
+            let training = TrainingInfoProto { initialization: one, algorithm: other };
+            let model = ModelProto { training_info: vec![training], ..Default::default() };
+            assert_eq!(refused(model), CheckError::External("w".into()), "training");
+        }
+
+        let typed = |name: &str, found: TypeProto| ValueInfoProto { name: name.into(), r#type: Some(found) };
+        let shape = ShapeProto { dim: vec![DimensionProto { dim_value: 1 << 20 }; 2] };
+        let huge =
+            TypeProto { tensor_type: Some(TensorTypeProto { shape: Some(shape) }), ..Default::default() };
+        let inside = ElementTypeProto { elem_type: Some(Box::new(huge.clone())) };
+        let list = TypeProto { sequence_type: Some(Box::new(inside)), ..Default::default() };
+        let sparse = TypeProto { sparse_tensor_type: Some(Anything {}), ..Default::default() };
+        for found in [huge, list, sparse] {
+            let value = vec![typed("x", found)];
+            let graphs = [
+                GraphProto { input: value.clone(), ..Default::default() },
+                GraphProto { output: value.clone(), ..Default::default() },
+                GraphProto { value_info: value, ..Default::default() },
+            ];
+            for graph in graphs {
+                let refused = refused(ModelProto { graph: Some(graph), ..Default::default() });
+                assert!(matches!(refused, CheckError::Size { .. } | CheckError::Sparse(_)), "{refused:?}");
+            }
+        }
+        let free = ShapeProto { dim: vec![DimensionProto { dim_value: -1 }] };
+        let free =
+            TypeProto { tensor_type: Some(TensorTypeProto { shape: Some(free) }), ..Default::default() };
+        assert_eq!(hostile(|graph| graph.input.push(typed("x", free.clone()))), Ok(()));
+    }
+
+    #[test]
+    fn many_tensors_together_are_refused() {
+        let large = TensorProto { dims: vec![MAX_ELEMENTS], ..Default::default() };
+        let with = |count| hostile(|graph| graph.initializer = vec![large.clone(); count]);
+        assert_eq!(with(4), Ok(()));
+        assert_eq!(with(5), Err(CheckError::Total));
     }
 
     #[test]

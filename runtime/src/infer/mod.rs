@@ -1,8 +1,8 @@
 //! Models at work: ONNX Runtime loaded at run time, files verified before they are loaded, sessions that fall back to
 //! the CPU cleanly.
 //!
-//! A session belongs to one worker, because running it needs it alone. The shipped models have a batch axis of one, so
-//! a batch over cameras is a loop on the CPU; where a model takes more, [`Session::run`] is given the larger tensor.
+//! A session belongs to one worker, because running it needs it alone. [`Session::run_each`] runs a batch over cameras
+//! in one call where the model's first axis is free. That pays on a GPU; the detectors that ship have an axis of one.
 
 pub mod check;
 mod choose;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use cortex_models::{Manifest, ManifestError, Model, Precision, Task};
 use serde::{Deserialize, Serialize};
 
-pub use choose::faster;
+pub use choose::{Timed, measure, pin};
 pub use library::Library;
 pub use session::Session;
 
@@ -34,7 +34,7 @@ pub struct Config {
     pub providers: Vec<Provider>,
     /// Threads of each session.
     pub threads: usize,
-    /// Which variant of a model is taken where there are two. `cortex doctor` measures which is faster here.
+    /// Which variant of a model is taken where there are two.
     pub precision: Preference,
 }
 
@@ -54,6 +54,8 @@ pub enum Provider {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Preference {
+    /// What [`pin`] measured on this machine and wrote into Cortex's home; eight-bit integers until then.
+    Auto,
     /// Eight-bit integers where there is such a variant: CPUs.
     Int8,
     /// Floating point: GPUs.
@@ -118,7 +120,7 @@ impl Default for Config {
             manifest: PathBuf::new(),
             providers: vec![Provider::TensorRt, Provider::Cuda, Provider::Cpu],
             threads: 1,
-            precision: Preference::Int8,
+            precision: Preference::Auto,
         }
     }
 }
@@ -138,7 +140,8 @@ impl Config {
 
     /// The file of a model.
     pub fn file(&self, model: &Model) -> PathBuf {
-        let folder = if self.models.as_os_str().is_empty() { home().join("models") } else { self.models.clone() };
+        let folder =
+            if self.models.as_os_str().is_empty() { home().join("models") } else { self.models.clone() };
         folder.join(&model.file)
     }
 
@@ -154,6 +157,7 @@ impl Config {
     /// The name of the model for a task: of the preferred precision where there is one.
     pub fn pick(&self, manifest: &Manifest, task: Task) -> Result<String, Error> {
         let wanted = match self.precision {
+            Preference::Auto => choose::pinned(&choose::place()).unwrap_or(Precision::Int8),
             Preference::Int8 => Precision::Int8,
             Preference::Fp => Precision::Fp,
         };

@@ -1,6 +1,10 @@
 //! A model ready to run.
 
-use std::{fs, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    path::Path,
+};
 
 use cortex_models::{Model, Tensor, View, decode::Outputs};
 use ort::{
@@ -8,18 +12,25 @@ use ort::{
     session::{
         Session as Inner, SessionInputValue, builder::GraphOptimizationLevel, builder::SessionBuilder,
     },
-    value::TensorRef,
+    value::{Outlet, TensorElementType, TensorRef},
 };
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
-use super::{Config, Error, Library, Provider, check::check};
+use super::{
+    Config, Error, Library, Provider,
+    check::{CheckError, MAX_BYTES, check},
+};
 
 /// A model ready to run, on the best provider that is here.
 pub struct Session {
     inner: Inner,
     digest: String,
     provider: Provider,
+    /// Inputs that take integers.
+    integers: HashSet<String>,
+    /// Whether the first axis of every input and output is free.
+    stacks: bool,
 }
 
 impl Session {
@@ -27,15 +38,24 @@ impl Session {
     pub fn open(library: &Library, config: &Config, model: &Model) -> Result<Self, Error> {
         let path = config.file(model);
         let name = || path.display().to_string();
-        let bytes = fs::read(&path).map_err(|source| Error::Read { path: name(), source })?;
+        let failed = |source| Error::Read { path: name(), source };
+        let length = fs::metadata(&path).map_err(failed)?.len();
+        if length > MAX_BYTES {
+            return Err(Error::Refused { path: name(), source: CheckError::File(length) });
+        }
+        let bytes = fs::read(&path).map_err(failed)?;
         let digest = hex::encode(Sha256::digest(&bytes));
         if digest != model.sha256 {
             return Err(Error::Digest { path: name(), got: digest, expected: model.sha256.clone() });
         }
         check(&bytes).map_err(|source| Error::Refused { path: name(), source })?;
         let (inner, provider) = build(library, config, &bytes, &path)?;
-        info!(model = %path.display(), ?provider, "model loaded");
-        Ok(Self { inner, digest, provider })
+        let integer = |input: &&Outlet| input.dtype().tensor_type() == Some(TensorElementType::Int64);
+        let integers = inner.inputs().iter().filter(integer).map(|input| input.name().to_owned()).collect();
+        let free = |one: &Outlet| one.dtype().tensor_shape().and_then(|shape| shape.first()) == Some(&-1);
+        let stacks = inner.inputs().iter().chain(inner.outputs()).all(free);
+        info!(model = %path.display(), ?provider, stacks, "model loaded");
+        Ok(Self { inner, digest, provider, integers, stacks })
     }
 
     /// SHA-256 of the file, in hex.
@@ -48,17 +68,23 @@ impl Session {
         self.provider
     }
 
-    /// Runs the model and hands its outputs to `read`, by reference.
+    /// Runs the model and hands its outputs to `read`, by reference. Integers in and out are converted.
     pub fn run<R>(
         &mut self,
         inputs: &[(&str, &Tensor)],
         read: impl FnOnce(Outputs<'_>) -> R,
     ) -> Result<R, Error> {
+        let handed = |error| Error::run("hand a tensor to the model", error);
         let mut values: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
         for (name, tensor) in inputs {
-            let value = TensorRef::from_array_view((tensor.shape.clone(), tensor.data.as_slice()))
-                .map_err(|error| Error::run("hand a tensor to the model", error))?;
-            values.push((name, value.into()));
+            let shape = tensor.shape.clone();
+            let value = if self.integers.contains(*name) {
+                let data: Vec<i64> = tensor.data.iter().map(|number| *number as i64).collect();
+                ort::value::Tensor::from_array((shape, data)).map_err(handed)?.into()
+            } else {
+                TensorRef::from_array_view((shape, tensor.data.as_slice())).map_err(handed)?.into()
+            };
+            values.push((name, value));
         }
         let outputs = self.inner.run(values).map_err(|error| Error::run("run a model", error))?;
         let mut held: Vec<(&str, Vec<usize>, Vec<f32>)> = Vec::new();
@@ -80,6 +106,74 @@ impl Session {
             .collect();
         Ok(read(Outputs(&views)))
     }
+
+    /// Runs the model on many inputs: those of one shape in one call when the model's first axis is free, else one by
+    /// one. `read` is given the place of an input and its outputs, with a first axis of one. When a call of many fails,
+    /// each is tried alone, so that only the guilty one has no answer.
+    pub fn run_each<R>(
+        &mut self,
+        batch: &[Vec<(&str, &Tensor)>],
+        mut read: impl FnMut(usize, Outputs<'_>) -> R,
+    ) -> Vec<Result<R, Error>> {
+        let mut answers: BTreeMap<usize, Result<R, Error>> = BTreeMap::new();
+        for group in groups(batch, self.stacks) {
+            let together = if group.len() > 1 { self.run_stacked(batch, &group, &mut read) } else { None };
+            if let Some(together) = together {
+                answers.extend(group.into_iter().zip(together.into_iter().map(Ok)));
+                continue;
+            }
+            for place in group {
+                answers.insert(place, self.run(&batch[place], |outputs| read(place, outputs)));
+            }
+        }
+        answers.into_values().collect()
+    }
+
+    /// One call for several inputs of one shape; `None` when it fails or does not answer each.
+    fn run_stacked<R>(
+        &mut self,
+        batch: &[Vec<(&str, &Tensor)>],
+        group: &[usize],
+        read: &mut impl FnMut(usize, Outputs<'_>) -> R,
+    ) -> Option<Vec<R>> {
+        let stack = |input: usize| {
+            let of = |place: &usize| batch[*place][input].1;
+            let mut shape = of(&group[0]).shape.clone();
+            shape[0] *= group.len();
+            Tensor { shape, data: group.iter().flat_map(|place| &of(place).data).copied().collect() }
+        };
+        let names = batch[group[0]].iter().map(|(name, _)| *name);
+        let stacked: Vec<(&str, Tensor)> =
+            names.enumerate().map(|(input, name)| (name, stack(input))).collect();
+        let inputs: Vec<(&str, &Tensor)> = stacked.iter().map(|(name, tensor)| (*name, tensor)).collect();
+        let split = |outputs: Outputs<'_>| {
+            let each = outputs.0.iter().all(|(_, view)| view.shape.first() == Some(&group.len()));
+            let shapes: Vec<Vec<usize>> =
+                outputs.0.iter().map(|(_, view)| [&[1], &view.shape[1..]].concat()).collect();
+            let part = |index: usize| {
+                let views = outputs.0.iter().zip(&shapes).map(|((name, view), shape)| {
+                    let length = view.data.len() / group.len();
+                    (*name, View { shape, data: &view.data[index * length..][..length] })
+                });
+                views.collect::<Vec<_>>()
+            };
+            each.then(|| (0..group.len()).map(|index| read(group[index], Outputs(&part(index)))).collect())
+        };
+        self.run(&inputs, split).ok().flatten()
+    }
+}
+
+/// The places of a batch that run together: equal shapes where the model stacks, else each alone.
+fn groups(batch: &[Vec<(&str, &Tensor)>], stacks: bool) -> Vec<Vec<usize>> {
+    if !stacks {
+        return (0..batch.len()).map(|place| vec![place]).collect();
+    }
+    let mut groups: BTreeMap<Vec<&[usize]>, Vec<usize>> = BTreeMap::new();
+    for (place, inputs) in batch.iter().enumerate() {
+        let shapes = inputs.iter().map(|(_, tensor)| tensor.shape.as_slice()).collect();
+        groups.entry(shapes).or_default().push(place);
+    }
+    groups.into_values().collect()
 }
 
 /// A session on the first provider that takes the model; the CPU always does, or the model is broken.

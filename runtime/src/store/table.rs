@@ -37,6 +37,8 @@ tables! {
     TERMS = "terms" State false;
     /// State and outbox of every key. Partition: stage and partition; place: key and term.
     SNAPSHOTS = "snapshots" State false;
+    /// Cameras that were told to be offline and not to have recovered. Partition: site; place: camera.
+    OUTAGES = "outages" State false;
     /// What the detector saw, a packed row for each frame. Partition: camera and hour; place: epoch and n.
     DETECTIONS = "detections" Detections false;
     /// What rules found. Partition: site and day; place: time and id.

@@ -1,0 +1,61 @@
+//! A model of one's own, by the manifest alone.
+#![allow(clippy::unwrap_used)] // a broken promise ends the test
+
+use std::{fs, path::Path};
+
+use cortex_detector::{Config, Models};
+use cortex_models::Picture;
+use cortex_runtime::infer::{self, Library, Provider};
+use sha2::{Digest, Sha256};
+
+/// A grey picture.
+fn picture(width: usize, height: usize, grey: u8) -> Picture {
+    Picture::rgb(width, height, vec![grey; width * height * 3]).unwrap()
+}
+
+/// The detector on `models/golden/tiny_detr.onnx`, entered with this decoder.
+fn load(folder: &Path, decoder: &str) -> Result<Models, cortex_detector::Error> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/golden/tiny_detr.onnx");
+    let sha256 = hex::encode(Sha256::digest(fs::read(&file).unwrap()));
+    let manifest = folder.join("models.toml");
+    let entry = format!(
+        "[models.own]\ntask = 'objects'\nprecision = 'fp'\nfile = 'tiny_detr.onnx'\nsha256 = '{sha256}'\n\
+         licence = ''\nsource = ''\ndecoder = '{decoder}'\ninput = 'input'\nsize = [32, 32]\n"
+    );
+    fs::write(&manifest, entry).unwrap();
+    let infer = infer::Config {
+        models: file.parent().unwrap().to_owned(),
+        manifest,
+        providers: vec![Provider::Cpu],
+        ..infer::Config::default()
+    };
+    let library = Library::load(&infer).unwrap();
+    Models::load(&library, &infer, &Config { face_long_side: 0, ..Config::default() })
+}
+
+#[test]
+fn cameras_are_looked_at_in_one_call_and_answered_in_their_own_pixels() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut models = load(folder.path(), "detr_postprocessed").unwrap();
+    let pictures = [picture(640, 480, 51), picture(100, 50, 102), picture(64, 64, 204)];
+    let seen = models.look(&pictures.each_ref());
+    for ((seen, picture), score) in seen.iter().zip(&pictures).zip([0.2, 0.4, 0.8]) {
+        assert_eq!(seen.failed, "");
+        let one = seen.objects[0];
+        assert_eq!(one.class, 3, "the network tells how many pictures came at once");
+        assert_eq!((one.rect.x2, one.rect.y2), (picture.width() as f32, picture.height() as f32));
+        assert!((one.score - score).abs() < 0.01, "{} is not {score}", one.score);
+    }
+}
+
+#[test]
+fn a_decoder_that_does_not_fit_fails_at_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = |decoder: &str| load(folder.path(), decoder).err().unwrap().to_string();
+    let outputs = error("yolov8");
+    assert!(outputs.contains("shape") || outputs.contains("no output"), "{outputs}");
+    let input = error("boxes_scores");
+    assert!(input.contains("orig_target_sizes"), "{input}");
+    let task = error("scrfd");
+    assert!(task.contains("Scrfd reads Faces"), "{task}");
+}

@@ -1,0 +1,7 @@
+//! Ingest on real cameras of the loopback server: what they send, and how they fail.
+#![allow(clippy::unwrap_used)] // a broken promise ends the test
+
+mod codecs;
+mod garbage;
+mod reconnect;
+mod watch;

@@ -1,0 +1,92 @@
+//! Ingest at work on some cameras, and what it says.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use cortex_ingest::{Config, Ingest};
+use cortex_proto::{topics, v1};
+use cortex_runtime::{
+    Captured, Context, Lifecycle, Source, Tables,
+    bus::{Embedded, From, Full, Tail, Take},
+    store::{Retention, Sqlite, Store},
+};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(crate) struct Watch {
+    runtime: tokio::runtime::Runtime,
+    context: Context,
+    frames: Box<dyn Tail>,
+    anomalies: Box<dyn Tail>,
+}
+
+pub(crate) fn clip() -> PathBuf {
+    let clip = cortex_runtime::config::home().join("clips/vtest.mp4");
+    assert!(clip.is_file(), "{} is missing: `make setup` makes it", clip.display());
+    clip
+}
+
+pub(crate) fn store() -> Arc<dyn Store> {
+    let day = Duration::from_secs(86_400);
+    let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
+    Arc::new(Sqlite::open(None, retention).unwrap())
+}
+
+impl Watch {
+    /// Starts ingest on cameras, each an id and an address.
+    pub(crate) fn begin(store: Arc<dyn Store>, cameras: &[(&str, &str)]) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let mut tables = Tables::default();
+        for (id, url) in cameras {
+            tables.take_camera(&v1::Camera {
+                id: (*id).into(),
+                site: "s".into(),
+                url: (*url).into(),
+                ..Default::default()
+            });
+        }
+        let context = Context {
+            bus: Arc::new(Embedded::open(None, Full::Shed).unwrap()),
+            store,
+            tables: Arc::new(ArcSwap::from_pointee(tables)),
+            lifecycle: Lifecycle::new(runtime.handle().clone()),
+        };
+        let frames = context.bus.tail(&[&topics::FRAMES], From::End).unwrap();
+        let anomalies = context.bus.tail(&[&topics::ANOMALIES], From::End).unwrap();
+        let config = Config { offline_after_s: 1.0, stall_s: 2.0, ..Config::default() };
+        let source = context.clone();
+        context.lifecycle.thread("ingest", move || Ingest::new(config, Arc::new(|_| None)).run(source));
+        Self { runtime, context, frames, anomalies }
+    }
+
+    /// The next picture of a camera for which `wanted` holds.
+    pub(crate) fn picture(&mut self, camera: &str, wanted: impl Fn(&v1::Frame) -> bool) -> v1::Frame {
+        loop {
+            let records = self.frames.next(Take { count: 32, wait: LIMIT }).unwrap();
+            assert!(!records.is_empty(), "no picture of {camera} came");
+            for record in records.iter().filter(|record| &*record.key == camera) {
+                let captured = record.message::<Captured>().unwrap();
+                if captured.picture.is_some() && wanted(&captured.message) {
+                    return captured.message.clone();
+                }
+            }
+        }
+    }
+
+    /// The next anomaly of a camera.
+    pub(crate) fn anomaly(&mut self, camera: &str) -> v1::Anomaly {
+        loop {
+            let records = self.anomalies.next(Take { count: 32, wait: LIMIT }).unwrap();
+            assert!(!records.is_empty(), "no anomaly of {camera} came");
+            let all = records.iter().map(|record| record.message::<v1::Anomaly>().unwrap());
+            if let Some(anomaly) = all.into_iter().find(|anomaly| anomaly.camera == camera) {
+                return (*anomaly).clone();
+            }
+        }
+    }
+
+    pub(crate) fn end(self) {
+        self.context.stop().cancel();
+        self.runtime.block_on(self.context.lifecycle.ended(LIMIT)).unwrap();
+    }
+}
