@@ -92,6 +92,9 @@ impl Config {
         for zone in entries.zones {
             tables.take_config(&v1::ConfigEntry { entry: Some(Entry::Zone(zone)) });
         }
+        for rule in &entries.rules {
+            tables.take_config(&v1::ConfigEntry { entry: Some(Entry::Rule(rule.clone())) });
+        }
         let check = |(n, rule): (usize, &v1::Rule)| {
             let error = cortex_detector::rules::validate(rule, &tables).err()?;
             let (field, why) = error.split_once(": ").unwrap_or(("kind", &error));
