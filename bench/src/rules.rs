@@ -81,6 +81,9 @@ fn cost(options: &Options, objects: usize, rules: usize) -> anyhow::Result<Cost>
     Ok(Cost { objects, rules, us_per_message, seconds_per_camera_day, anomalies, snapshot_bytes })
 }
 
+/// Kind, zone, parameters.
+type Kind = (&'static str, &'static str, &'static [(&'static str, f64)]);
+
 /// Rules of every kind that looks at boxes, again and again until there are enough.
 fn tables(count: usize) -> anyhow::Result<Tables> {
     let point = |(x, y): (f32, f32)| v1::Point { x, y };
@@ -100,7 +103,7 @@ fn tables(count: usize) -> anyhow::Result<Tables> {
     ] {
         tables.take_config(&v1::ConfigEntry { entry: Some(Entry::Zone(zone)) });
     }
-    let kinds: [(&str, &str, &[(&str, f64)]); 10] = [
+    let kinds: [Kind; 10] = [
         ("entry", "area", &[]),
         ("dwell", "area", &[("seconds", 10.0)]),
         ("crossing", "line", &[]),
