@@ -48,6 +48,7 @@ pub(crate) fn run(mut config: Config, options: &cli::Demo) -> anyhow::Result<()>
         credential: String::new(),
         rate: 0.0,
         disabled: false,
+        ground: None,
     }];
     let outcome = runtime.block_on(app::up(config, None));
     drop(loopback);

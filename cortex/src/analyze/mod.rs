@@ -212,7 +212,11 @@ impl Report<'_> {
 /// none; rules without a camera apply to every one.
 fn tables(config: &Config, camera: &str, url: &str) -> anyhow::Result<Tables> {
     let mut tables = Tables::default();
+    let entries = app::entries(config, &[camera])?;
+    let ground =
+        entries.cameras.iter().find(|entry| entry.id == camera).and_then(|entry| entry.ground.clone());
     tables.take_camera(&v1::Camera {
+        ground,
         id: camera.to_owned(),
         name: camera.to_owned(),
         site: "default".to_owned(),
@@ -221,18 +225,20 @@ fn tables(config: &Config, camera: &str, url: &str) -> anyhow::Result<Tables> {
         version: 1,
         ..Default::default()
     });
-    let entries = app::entries(config, &[camera])?;
     for mut zone in entries.zones {
         zone.version = 1;
         tables.take_config(&v1::ConfigEntry { entry: Some(v1::config_entry::Entry::Zone(zone)) });
     }
-    for mut rule in entries.rules {
-        rule.version = 1;
+    let rules: Vec<v1::Rule> =
+        entries.rules.into_iter().map(|rule| v1::Rule { version: 1, ..rule }).collect();
+    for rule in rules.iter().cloned() {
+        tables.take_config(&v1::ConfigEntry { entry: Some(v1::config_entry::Entry::Rule(rule)) });
+    }
+    for rule in &rules {
         if rule.camera.is_empty() || rule.camera == camera {
-            cortex_detector::rules::validate(&rule, &tables)
+            cortex_detector::rules::validate(rule, &tables)
                 .map_err(|error| anyhow::anyhow!("rule {}: {error}", rule.id))?;
         }
-        tables.take_config(&v1::ConfigEntry { entry: Some(v1::config_entry::Entry::Rule(rule)) });
     }
     Ok(tables)
 }

@@ -1,58 +1,51 @@
-//! `crossing`: a track crosses the line; `direction` is `left`, `right` or `any`.
+//! `crossing`: a track crosses the line; `direction` is `left`, `right` or `any`. Who comes back within the gap window
+//! has jittered and is not told again. Every crossing counts, in both directions, whatever the schedule says: the
+//! measures say how many there were since the day and the hour began, in the rule's time zone.
 
 use cortex_proto::v1;
 
-use super::{Finding, Memory, Rule, Sight, geometry, geometry::Point, only, points};
+use super::{Count, Finding, Gauge, Line, Look, Memory, Rule, Sight, Stop, Way, line, measure, only, word};
 
 struct Crossing {
-    line: String,
-    points: Vec<Point>,
-    wanted: Option<bool>,
+    line: Line,
+    wanted: Option<Way>,
+    count: Count,
 }
-
-/// A foot point nearer to the line than this is on neither side, so that a jittering box crosses once.
-const CLEAR: f32 = 0.006;
 
 pub(super) fn make(rule: &v1::Rule, zone: Option<&v1::Zone>) -> Result<Box<dyn Rule>, String> {
     only(rule, &["direction"])?;
-    let wanted = match rule.options.get("direction").map_or("any", String::as_str) {
-        "any" => None,
-        "left" => Some(false),
-        "right" => Some(true),
-        other => return Err(format!("direction: `{other}` is not known; there are left, right, any")),
+    let wanted = match word(rule, "direction", &["any", "left", "right"])? {
+        "left" => Some(Way::Left),
+        "right" => Some(Way::Right),
+        _ => None,
     };
-    match zone {
-        Some(zone) if zone.shape() == v1::Shape::Line && zone.points.len() >= 2 => {
-            Ok(Box::new(Crossing { line: rule.zone.clone(), points: points(zone), wanted }))
-        }
-        Some(zone) => {
-            Err(format!("zone: `{}` must be a line of two points at least for `crossing`", zone.id))
-        }
-        None => Err("zone: `crossing` needs a line".to_owned()),
-    }
+    Ok(Box::new(Crossing { line: line(rule, zone)?, wanted, count: Count::new(rule)? }))
 }
 
 impl Rule for Crossing {
-    fn track(&self, sight: &Sight<'_>, memory: &mut Memory) -> Option<Finding> {
-        let near =
-            self.points.windows(2).any(|pair| geometry::distance(pair[0], pair[1], sight.foot) < CLEAR);
-        let from = memory.foot.map(|[x, y]| Point { x, y });
-        if near && from.is_some() {
-            return None;
+    fn track(&self, sight: &Sight<'_>, memory: &mut Memory, shared: &mut Memory) -> Look {
+        let gauge = Gauge::new("line_heights", self.line.away(sight), 0.0);
+        let way = match self.line.crossed(sight, memory) {
+            Ok(way) => way,
+            Err(stop) => return Look::short(gauge, stop),
+        };
+        let counts = self.count.add(sight.now, way, &mut shared.numbers);
+        if self.wanted.is_some_and(|wanted| wanted != way) {
+            return Look::short(gauge, Stop::Direction);
         }
-        memory.foot = Some([sight.foot.x, sight.foot.y]);
-        let from = from?;
-        let crossed =
-            self.points.windows(2).find_map(|pair| geometry::crossing(pair[0], pair[1], from, sight.foot))?;
-        if self.wanted.is_some_and(|wanted| wanted != crossed) {
-            return None;
-        }
-        memory.began = sight.frame;
-        let direction = if crossed { "right" } else { "left" };
-        Some(Finding {
-            why: format!("crossed line {} to the {direction}", self.line),
-            measures: Vec::new(),
-            direction,
-        })
+        let speed = sight
+            .travel(1.0)
+            .map(|travel| measure(sight.scale.either("speed_mps", "speed_heights_s"), travel.speed(), 0.0));
+        Look::fires(
+            gauge,
+            Finding {
+                why: format!("crossed line {} to the {}", self.line.name, way.as_str()),
+                scaled: speed.is_some(),
+                measures: counts.into_iter().chain(speed).collect(),
+                direction: way.as_str(),
+                began: sight.now,
+                ..Finding::default()
+            },
+        )
     }
 }

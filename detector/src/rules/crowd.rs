@@ -4,13 +4,12 @@
 use cortex_proto::v1;
 
 use super::{
-    Finding, Memory, Rule, Scene, geometry, geometry::Point, measure, number, only, polygon, seconds,
+    Area, Finding, Gauge, Holds, Look, Memory, Rule, Scene, Stop, area, measure, number, number_or, only,
 };
 
 struct Crowd {
-    place: String,
-    polygon: Option<Vec<Point>>,
-    count: usize,
+    area: Area,
+    count: f64,
     seconds: f64,
     gap_s: f64,
 }
@@ -18,41 +17,38 @@ struct Crowd {
 pub(super) fn make(rule: &v1::Rule, zone: Option<&v1::Zone>) -> Result<Box<dyn Rule>, String> {
     only(rule, &["count", "seconds"])?;
     Ok(Box::new(Crowd {
-        place: zone.map_or_else(|| "the picture".to_owned(), |zone| format!("zone {}", zone.id)),
-        polygon: zone.map(|zone| polygon(Some(zone), "crowd")).transpose()?,
-        count: number(&rule.parameters, "count", 2.0)? as usize,
-        seconds: number(&rule.parameters, "seconds", 0.0)?,
+        area: area(rule, zone)?,
+        count: number(rule, "count", 2.0)?,
+        seconds: number_or(rule, "seconds", 0.0, 0.0)?,
         gap_s: f64::from(rule.gap_s),
     }))
 }
 
 impl Rule for Crowd {
-    fn scene(&self, scene: &Scene<'_>, memory: &mut Memory) -> Option<Finding> {
-        let inside =
-            |foot: Point| self.polygon.as_ref().is_none_or(|polygon| geometry::inside(polygon, foot));
-        let count = scene.sights.iter().filter(|sight| inside(sight.foot)).count();
-        if count < self.count {
-            if memory.since_us != 0 && seconds(memory.held_us, scene.time_us) > self.gap_s {
-                (memory.since_us, memory.told) = (0, false);
-            }
-            return None;
+    fn scene(&self, scene: &Scene<'_>, memory: &mut Memory) -> Look {
+        let count = scene.sights.iter().filter(|sight| self.area.inside(sight.foot)).count() as f64;
+        let gauge = Gauge::new("count", count, self.count);
+        let span = memory.hold(scene.now, Holds::is(count >= self.count), self.gap_s);
+        let held = match span.firm() {
+            Some(held) if held >= self.seconds => held,
+            Some(_) => return Look::short(gauge, Stop::NotEnough),
+            None => return Look::short(gauge, span.stop()),
+        };
+        if memory.told {
+            return Look::short(gauge, Stop::Told);
         }
-        if memory.since_us == 0 {
-            (memory.since_us, memory.began) = (scene.time_us, scene.frame);
-        }
-        memory.held_us = scene.time_us;
-        let held = seconds(memory.since_us, scene.time_us);
-        if memory.told || held < self.seconds {
-            return None;
-        }
-        memory.told = true;
-        Some(Finding {
-            why: format!("{count} are in {} for {held:.1} s, {} make a crowd", self.place, self.count),
-            measures: vec![
-                measure("count", count as f64, self.count as f64),
-                measure("held_s", held, self.seconds),
-            ],
-            direction: "",
-        })
+        Look::fires(
+            gauge,
+            Finding {
+                why: format!(
+                    "{count} are in {} for {held:.1} s, {} make a crowd",
+                    self.area.name, self.count
+                ),
+                measures: vec![measure("held_s", held, self.seconds)],
+                began: memory.since.unwrap_or(scene.now),
+                lasting: true,
+                ..Finding::default()
+            },
+        )
     }
 }

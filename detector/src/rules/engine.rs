@@ -1,82 +1,115 @@
 //! Runs the rules of one camera over its detections.
 
-use std::collections::{BTreeMap, HashMap};
-
 use cortex_proto::v1;
 use cortex_runtime::Tables;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use super::{Finding, Memory, Moment, Rule, Scene, Schedule, Sight, geometry::Point, make, seconds};
+use super::{
+    Memory, Rule, Scale, Schedule, Sight, Stop,
+    combine::Combined,
+    geometry::Point,
+    make,
+    pass::Pass,
+    state::{RuleState, State},
+};
 
-/// The rules of one camera.
+/// The rules of one camera. Fed the same detections from the same state, it gives the same anomalies, byte for byte.
 #[derive(Default)]
 pub struct Engine {
+    /// Combined rules last.
     rules: Vec<Armed>,
     state: State,
     site: String,
+    ground: Option<v1::Ground>,
+    scale: Scale,
+    /// Of the picture that `scale` was made for.
+    size: (u32, u32),
 }
 
 /// A rule ready to look.
-struct Armed {
-    rule: v1::Rule,
-    /// Rule and zone versions: memories made with others know no entry.
-    version: (u64, u64),
-    schedule: Schedule,
-    look: Box<dyn Rule>,
+pub(super) struct Armed {
+    pub(super) rule: v1::Rule,
+    pub(super) version: (u64, u64),
+    pub(super) schedule: Schedule,
+    pub(super) classes: Vec<String>,
+    /// Only combined rules hear of it.
+    pub(super) silent: bool,
+    pub(super) body: Body,
 }
 
-/// What outlives a restart.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct State {
-    /// By rule.
-    rules: BTreeMap<String, RuleState>,
-    /// Foot points of each track, in 1/65535 of the picture, oldest first.
-    paths: BTreeMap<u64, (i64, Vec<[u16; 2]>)>,
+pub(super) enum Body {
+    One(Box<dyn Rule>),
+    Many(Combined),
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct RuleState {
-    version: (u64, u64),
-    /// By track; 0 is the scene.
-    memories: BTreeMap<u64, Memory>,
-    /// Tracks that were there when this version began: they do not enter.
-    present: Vec<u64>,
+/// What a rule made of one subject in one frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// The rule.
+    pub rule: String,
+    /// The track it looked at; 0 for the scene.
+    pub track: u64,
+    /// What was measured, against what; `None` when there was nothing to measure.
+    pub measure: Option<v1::Measure>,
+    /// How near it came: 0 for far away, 1 for reached.
+    pub near: f64,
+    /// What stopped it, in words; `None` when it fired.
+    pub stopped: Option<&'static str>,
 }
 
-/// Points of a path.
-const PATH: usize = 32;
-/// Seconds between two points of a path.
-const PATH_EVERY: f64 = 0.4;
-/// Memories of tracks not seen for this long are forgotten, in seconds; longer than any gap that makes sense.
-const FORGET: f64 = 60.0;
+/// Seconds of its way that a subject's speed is taken from.
+const TRAIL_S: f64 = 3.0;
 
 impl Engine {
     /// Takes new rules. Rules that did not change keep what they remember.
     pub fn reload(&mut self, camera: &str, tables: &Tables) {
         self.site = tables.site(camera).to_owned();
+        self.ground = tables.cameras.get(camera).and_then(|camera| camera.ground.clone());
+        self.size = (0, 0);
         self.rules.clear();
-        for rule in tables.rules_of(camera) {
+        let rules: Vec<&v1::Rule> = tables.rules_of(camera).collect();
+        let (many, one): (Vec<&v1::Rule>, Vec<&v1::Rule>) =
+            rules.into_iter().partition(|rule| Combined::is(&rule.kind));
+        for rule in one.into_iter().chain(many) {
+            // One for every camera rests on rules that not every camera has.
+            if rule.camera.is_empty()
+                && !rule.of.iter().all(|id| self.rules.iter().any(|one| one.rule.id == *id))
+            {
+                continue;
+            }
             let zone = tables.zones.get(&(camera.to_owned(), rule.zone.clone()));
-            let made = Schedule::parse(&rule.schedule, &rule.time_zone)
-                .and_then(|schedule| Ok((schedule, make(rule, zone)?)));
-            match made {
-                Ok((schedule, look)) => {
-                    let version = (rule.version, zone.map_or(0, |zone| zone.version));
-                    self.rules.push(Armed { rule: rule.clone(), version, schedule, look });
-                }
+            match self.arm(rule, zone) {
+                Ok(armed) => self.rules.push(armed),
                 Err(error) => warn!(rule = rule.id, camera, error, "rule left out"),
             }
         }
-        let known: Vec<u64> = self.state.paths.keys().copied().collect();
         for armed in &self.rules {
             let state = self.state.rules.entry(armed.rule.id.clone()).or_default();
             if state.version != armed.version {
-                *state = RuleState { version: armed.version, present: known.clone(), ..RuleState::default() };
+                *state = RuleState { version: armed.version, since: self.state.now, ..RuleState::default() };
             }
         }
-        self.state.rules.retain(|id, _| self.rules.iter().any(|armed| armed.rule.id == *id));
+        let known = |id: &String| self.rules.iter().any(|armed| armed.rule.id == *id);
+        self.state.rules.retain(|id, _| known(id));
+    }
+
+    fn arm(&self, rule: &v1::Rule, zone: Option<&v1::Zone>) -> Result<Armed, String> {
+        let schedule = Schedule::parse(&rule.schedule, &rule.time_zone)?;
+        let body = if Combined::is(&rule.kind) {
+            let place = |id: &String| self.rules.iter().position(|armed| armed.rule.id == *id);
+            Body::Many(Combined::new(rule, place)?)
+        } else {
+            Body::One(make(rule, zone)?)
+        };
+        let classes = match &body {
+            Body::One(look) if rule.classes.is_empty() => {
+                look.classes().iter().map(|class| (*class).to_owned()).collect()
+            }
+            _ => rule.classes.clone(),
+        };
+        let silent = rule.options.get("silent").is_some_and(|word| word == "true");
+        let version = (rule.version, zone.map_or(0, |zone| zone.version));
+        Ok(Armed { rule: rule.clone(), version, schedule, classes, silent, body })
     }
 
     /// What is remembered.
@@ -91,163 +124,77 @@ impl Engine {
 
     /// Whether a timer runs that needs to hear of time.
     pub fn waits(&self) -> bool {
-        self.state
-            .rules
-            .values()
-            .any(|rule| rule.memories.values().any(|memory| memory.since_us != 0 && !memory.told))
+        let runs = |memory: &Memory| memory.since.is_some();
+        self.state.rules.values().any(|rule| runs(&rule.shared) || rule.memories.values().any(runs))
+    }
+
+    /// Seconds of detections after which a rule that begins without memory answers as if it had always been there:
+    /// the longest duration, window and cool-down of all rules together.
+    pub fn warm_up(&self) -> f64 {
+        let longest = |rule: &v1::Rule| {
+            let own =
+                ["seconds", "within_s"].iter().filter_map(|name| rule.parameters.get(*name)).sum::<f64>();
+            own + f64::from(rule.gap_s) + f64::from(rule.cooldown_s)
+        };
+        TRAIL_S + self.rules.iter().map(|armed| longest(&armed.rule)).fold(0.0, f64::max)
     }
 
     /// Looks at one message. Everything it needs is in it.
     pub fn look(&mut self, seen: &v1::Detections) -> Vec<v1::Anomaly> {
-        let Some(frame) = &seen.frame else { return Vec::new() };
-        let number = (frame.epoch, frame.seq, seen.time_us);
-        let visible = |object: &&v1::Object| object.track != 0 && object.state() != v1::ObjectState::Hidden;
-        let objects: Vec<&v1::Object> = seen.objects.iter().filter(visible).collect();
-        self.remember_paths(&objects, seen.time_us);
-        let mut anomalies = Vec::new();
-        for armed in &self.rules {
-            if !armed.schedule.holds(seen.time_us) {
-                continue;
-            }
-            let state = self.state.rules.entry(armed.rule.id.clone()).or_default();
-            let sights: Vec<Sight<'_>> = objects
-                .iter()
-                .filter(|object| armed.watches(object))
-                .map(|object| Sight {
-                    object,
-                    foot: foot(object),
-                    time_us: seen.time_us,
-                    frame: number,
-                    fresh: state.present.contains(&object.track),
-                })
-                .collect();
-            for sight in &sights {
-                let memory = state.memories.entry(sight.object.track).or_default();
-                memory.seen_us = seen.time_us;
-                if let Some(finding) = armed.look.track(sight, memory)
-                    && armed.may_tell(memory, seen.time_us)
-                {
-                    anomalies.push(tell(
-                        armed,
-                        seen,
-                        &self.site,
-                        finding,
-                        memory.began,
-                        Some(sight.object),
-                        &self.state.paths,
-                    ));
-                }
-            }
-            let scene = Scene { sights: &sights, time_us: seen.time_us, frame: number };
-            let memory = state.memories.entry(0).or_default();
-            memory.seen_us = seen.time_us;
-            if let Some(finding) = armed.look.scene(&scene, memory)
-                && armed.may_tell(memory, seen.time_us)
-            {
-                anomalies.push(tell(armed, seen, &self.site, finding, memory.began, None, &self.state.paths));
-            }
-            state.memories.retain(|_, memory| seconds(memory.seen_us, seen.time_us) < FORGET);
+        if self.size != size(seen) {
+            self.size = size(seen);
+            self.scale = scale_of(self.ground.as_ref(), seen, &self.state);
         }
-        anomalies
+        let mut pass = Pass::new(seen, &self.site, None);
+        pass.run(&self.rules, &mut self.state, &mut self.scale);
+        pass.found
     }
 
-    fn remember_paths(&mut self, objects: &[&v1::Object], time_us: i64) {
-        for object in objects {
-            let (last, path) = self.state.paths.entry(object.track).or_default();
-            if path.is_empty() || seconds(*last, time_us) >= PATH_EVERY {
-                let foot = foot(object);
-                path.push([foot.x, foot.y].map(|value| (value.clamp(0.0, 1.0) * 65535.0) as u16));
-                *last = time_us;
-                if path.len() > PATH {
-                    path.remove(0);
-                }
-            }
-        }
-        self.state.paths.retain(|_, (last, _)| seconds(*last, time_us) < FORGET);
+    /// Why each rule fires or does not, were this the next message: one entry for each rule and subject, by rule, the
+    /// nearest first. Nothing is changed, so ask before [`Engine::look`] takes the message: what was taken is not taken
+    /// again.
+    pub fn explain(&self, seen: &v1::Detections) -> Vec<Explained> {
+        let mut state = self.state.clone();
+        let mut scale = scale_of(self.ground.as_ref(), seen, &state);
+        let mut told = Vec::new();
+        let mut pass = Pass::new(seen, &self.site, Some(&mut told));
+        pass.run(&self.rules, &mut state, &mut scale);
+        told.sort_by(|a, b| a.rule.cmp(&b.rule).then(b.near.total_cmp(&a.near)));
+        told
     }
 }
 
-impl Armed {
-    fn watches(&self, object: &v1::Object) -> bool {
-        let class = if self.rule.classes.is_empty() {
-            object.class == "person"
-        } else {
-            self.rule.classes.contains(&object.class)
-        };
-        let tall = object.r#box.as_ref().is_some_and(|place| place.y2 - place.y1 >= self.rule.min_height);
-        class && tall
-    }
+fn size(seen: &v1::Detections) -> (u32, u32) {
+    (seen.source_width.max(1), seen.source_height.max(1))
+}
 
-    fn may_tell(&self, memory: &mut Memory, time_us: i64) -> bool {
-        let cool =
-            memory.fired_us == 0 || seconds(memory.fired_us, time_us) >= f64::from(self.rule.cooldown_s);
-        if cool {
-            memory.fired_us = time_us;
+fn scale_of(ground: Option<&v1::Ground>, seen: &v1::Detections, state: &State) -> Scale {
+    let (width, height) = size(seen);
+    let aspect = f64::from(width) / f64::from(height);
+    let mut scale = Scale::new(ground, aspect)
+        .or_else(|error| {
+            warn!(error, "the camera's ground is not used");
+            Scale::new(None, aspect)
+        })
+        .unwrap_or_default();
+    scale.learn(state.heights.line());
+    scale
+}
+
+impl Armed {
+    /// Why the rule does not look at this.
+    pub(super) fn refuses(&self, sight: &Sight<'_>) -> Option<Stop> {
+        if !self.classes.contains(&sight.object.class) {
+            return Some(Stop::Class);
         }
-        cool
+        (sight.height < self.rule.min_height).then_some(Stop::TooSmall)
     }
 }
 
 /// The foot point: the middle of the lower edge.
-fn foot(object: &v1::Object) -> Point {
+pub(super) fn foot(object: &v1::Object) -> Point {
     object
         .r#box
         .as_ref()
-        .map_or(Point { x: 0.0, y: 0.0 }, |place| Point { x: (place.x1 + place.x2) / 2.0, y: place.y2 })
-}
-
-fn tell(
-    armed: &Armed,
-    seen: &v1::Detections,
-    site: &str,
-    finding: Finding,
-    began: Moment,
-    object: Option<&v1::Object>,
-    paths: &BTreeMap<u64, (i64, Vec<[u16; 2]>)>,
-) -> v1::Anomaly {
-    let rule = &armed.rule;
-    let frame = seen.frame.clone().unwrap_or_default();
-    let track = object.map_or(0, |object| object.track);
-    let subject = object.map_or_else(String::new, |object| format!("{} ", object.class));
-    let path = paths.get(&track).map(|(_, path)| path.as_slice()).unwrap_or_default();
-    v1::Anomaly {
-        id: id(&rule.id, &frame.camera, &rule.zone, track, began),
-        camera: frame.camera.clone(),
-        site: site.to_owned(),
-        rule: rule.id.clone(),
-        rule_version: rule.version,
-        kind: rule.kind.clone(),
-        severity: rule.severity,
-        place: rule.zone.clone(),
-        track,
-        class: object.map(|object| object.class.clone()).unwrap_or_default(),
-        began: Some(v1::FrameId { epoch: began.0, seq: began.1, ..frame.clone() }),
-        began_us: began.2,
-        frame: Some(frame),
-        time_us: seen.time_us,
-        received_us: seen.received_us,
-        direction: finding.direction.to_owned(),
-        why: format!("{subject}{}", finding.why),
-        measures: finding.measures,
-        path: path
-            .iter()
-            .map(|[x, y]| v1::Point { x: f32::from(*x) / 65535.0, y: f32::from(*y) / 65535.0 })
-            .collect(),
-        r#box: object.and_then(|object| object.r#box),
-        models: HashMap::clone(&seen.models),
-        ..Default::default()
-    }
-}
-
-/// The same event has the same id, whoever decides it and how often.
-fn id(rule: &str, camera: &str, place: &str, track: u64, began: Moment) -> String {
-    let mut hash = Sha256::new();
-    for part in [rule, camera, place] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    for part in [track, began.0, began.1] {
-        hash.update(part.to_be_bytes());
-    }
-    hex::encode(&hash.finalize()[..16])
+        .map_or_else(Point::default, |place| Point { x: (place.x1 + place.x2) / 2.0, y: place.y2 })
 }

@@ -1,7 +1,9 @@
 //! Polygons and lines in normalised coordinates: x to the right, y downwards, 0..1.
 
+use serde::{Deserialize, Serialize};
+
 /// A place in the picture.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// From the left edge.
     pub x: f32,
@@ -22,6 +24,26 @@ pub fn inside(polygon: &[Point], point: Point) -> bool {
 /// `b`, below 0 on the left; the size is twice the area of the triangle.
 pub fn side(a: Point, b: Point, point: Point) -> f32 {
     (b.x - a.x) * (point.y - a.y) - (b.y - a.y) * (point.x - a.x)
+}
+
+/// Distance of a point from the nearest edge of a polygon, in the coordinates' unit.
+pub fn edge_distance(polygon: &[Point], point: Point) -> f32 {
+    let edges = polygon.iter().zip(polygon.iter().cycle().skip(1));
+    edges.map(|(a, b)| segment_distance(*a, *b, point)).fold(f32::INFINITY, f32::min)
+}
+
+/// Distance of a point from the segment from `a` to `b`, in the coordinates' unit.
+pub fn segment_distance(a: Point, b: Point, point: Point) -> f32 {
+    let (dx, dy) = (b.x - a.x, b.y - a.y);
+    let along = ((point.x - a.x) * dx + (point.y - a.y) * dy) / (dx * dx + dy * dy).max(1e-12);
+    let along = along.clamp(0.0, 1.0);
+    (point.x - a.x - along * dx).hypot(point.y - a.y - along * dy)
+}
+
+/// Whether the way between two places outside a polygon leads through it.
+pub fn through(polygon: &[Point], from: Point, to: Point) -> bool {
+    let edges = polygon.iter().zip(polygon.iter().cycle().skip(1));
+    edges.filter(|(a, b)| crossing(**a, **b, from, to).is_some()).count() >= 2
 }
 
 /// Distance of a point from the infinite line through `a` and `b`, in the coordinates' unit.

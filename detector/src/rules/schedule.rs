@@ -32,6 +32,10 @@ impl Schedule {
         Ok(Self { zone, parts: parts.collect::<Result<_, _>>()? })
     }
 
+    pub(super) fn zone(&self) -> Tz {
+        self.zone
+    }
+
     pub(super) fn holds(&self, time_us: i64) -> bool {
         let Some(time) = DateTime::from_timestamp_micros(time_us).filter(|_| !self.parts.is_empty()) else {
             return true;

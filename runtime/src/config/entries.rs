@@ -6,6 +6,7 @@ use cortex_proto::v1;
 use serde::{Deserialize, Serialize};
 
 use super::error::nearest;
+pub use super::ground::{Ground, Person, Place};
 
 /// A `[[cameras]]` entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -33,6 +34,9 @@ pub struct Camera {
     /// Not connected to.
     #[serde(default)]
     pub disabled: bool,
+    /// Where the ground is, so that rules measure metres; left out when nobody measured it.
+    #[serde(default)]
+    pub ground: Option<Ground>,
 }
 
 /// How a file is played.
@@ -85,7 +89,7 @@ pub enum Shape {
 pub struct Rule {
     /// Letters, digits, `-` and `_`, unique over all.
     pub id: String,
-    /// `entry`, `exit`, `dwell`, `crossing`, `crowd`.
+    /// `entry`, `exit`, `dwell`, `crossing`, `crowd` ...: the kinds and their parameters are in `docs/rules.md`.
     pub kind: String,
     /// Camera; empty for every camera that has the zone.
     #[serde(default)]
@@ -93,7 +97,7 @@ pub struct Rule {
     /// Zone or line; empty for the whole picture where the kind allows it.
     #[serde(default)]
     pub zone: String,
-    /// Classes it looks at; empty for `person`.
+    /// Classes it looks at; empty for the kind's own: `person` for most, vehicles for some.
     #[serde(default)]
     pub classes: Vec<String>,
     /// Severity of what it raises.
@@ -114,6 +118,12 @@ pub struct Rule {
     /// Objects lower than this share of the picture's height are left out.
     #[serde(default)]
     pub min_height: f32,
+    /// It tells nobody but the rules that combine it.
+    #[serde(default)]
+    pub silent: bool,
+    /// Rules that a combining kind (`all`, `any`, `then`) rests on, by id.
+    #[serde(default)]
+    pub of: Vec<String>,
     /// The kind's own numbers and words.
     #[serde(flatten)]
     pub parameters: BTreeMap<String, Parameter>,
@@ -217,6 +227,9 @@ impl Check<'_> {
                     "`cameras[{n}].url` has a user or password: put them into the file of `keys.credentials` and name them in `credential`"
                 ));
             }
+            if let Some(wrong) = camera.ground.as_ref().and_then(Ground::wrong) {
+                self.wrong.push(format!("`cameras[{n}].ground` {wrong}"));
+            }
             if !(0.0..=60.0).contains(&camera.rate) {
                 self.wrong.push(format!("`cameras[{n}].rate` must be 0 to 60 pictures a second"));
             }
@@ -273,6 +286,12 @@ impl Check<'_> {
                     hint(meant)
                 ));
             }
+            let other = |id: &String| rules.iter().any(|other| other.id == *id && other.id != rule.id);
+            if let Some(id) = rule.of.iter().find(|id| !other(id)) {
+                let meant = nearest(id, rules.iter().map(|rule| rule.id.as_str()).filter(|id| *id != rule.id));
+                self.wrong
+                    .push(format!("`rules[{n}].of` names `{id}`, which is no other rule here{}", hint(meant)));
+            }
             if !(rule.gap_s >= 0.0 && rule.cooldown_s >= 0.0) {
                 self.wrong.push(format!("`rules[{n}].gap_s` and `cooldown_s` must not be negative"));
             }
@@ -324,6 +343,7 @@ impl From<&Camera> for v1::Camera {
             playback: playback.into(),
             disabled: entry.disabled,
             origin: v1::Origin::File.into(),
+            ground: entry.ground.as_ref().map(v1::Ground::from),
             ..Self::default()
         }
     }
@@ -374,8 +394,12 @@ impl From<&Rule> for v1::Rule {
             time_zone: entry.time_zone.clone(),
             min_height: entry.min_height,
             origin: v1::Origin::File.into(),
+            of: entry.of.clone(),
             ..Self::default()
         };
+        if entry.silent {
+            rule.options.insert("silent".to_owned(), "true".to_owned());
+        }
         for (name, parameter) in &entry.parameters {
             match parameter {
                 Parameter::Number(number) => drop(rule.parameters.insert(name.clone(), *number)),

@@ -7,6 +7,7 @@ mod bounds;
 pub mod entries;
 mod error;
 mod fit;
+mod ground;
 mod merge;
 pub mod profile;
 mod secret;
