@@ -5,7 +5,7 @@
 //! between buffered boxes after C-BIoU (Yang et al. 2023), mixed with how alike the two look. Between detector calls a
 //! track is carried by motion measured in the picture.
 
-mod assign;
+pub(crate) mod assign;
 mod flow;
 mod kalman;
 mod look;

@@ -56,6 +56,18 @@ impl Sqlite {
         Ok(Self { connection: Mutex::new(connection), path: path.map(Path::to_owned), retention })
     }
 
+    /// Opens a store only to read it, beside the process that writes it. Nothing can be written through it.
+    ///
+    /// # Errors
+    /// When there is no store at `path`.
+    pub fn open_to_read(path: &Path) -> Result<Self, Error> {
+        let connection =
+            database::open_to_read(path).map_err(|error| failure("open the store to read", &error))?;
+        let none = Duration::ZERO;
+        let retention = Retention { events: none, detections: none, stills: none, budget: 0 };
+        Ok(Self { connection: Mutex::new(connection), path: None, retention })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
