@@ -6,8 +6,12 @@ mod cli;
 mod config;
 mod demo;
 mod doctor;
+mod eval;
+mod explain;
+mod past;
 mod print;
 mod remote;
+mod replay;
 mod stills;
 
 use std::process::ExitCode;
@@ -64,6 +68,9 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         Command::Embed { images, json } => stills::embed(&config, &images, json),
         Command::Redact { input, out } => stills::redact(&config, &input, &out),
         Command::Analyze(options) => analyze::run(config, &options),
+        Command::Eval(what) => eval::run(&what),
+        Command::Explain(options) => explain::run(&config, &options),
+        Command::Replay(options) => replay::run(&config, &options),
         Command::Zones { example } => {
             let text = if example { ZONES_EXAMPLE } else { "`cortex zones --example` prints one" };
             print::line(text);

@@ -3,28 +3,7 @@
 
 mod support;
 
-use std::{collections::BTreeSet, fs, path::Path, process::Command};
-
-/// The first frames of the clip.
-fn short(folder: &Path, frames: u32) -> std::path::PathBuf {
-    let path = folder.join("short.mp4");
-    let status = Command::new("gst-launch-1.0")
-        .args([
-            "-q",
-            "filesrc",
-            &format!("location={}", support::clip().display()),
-            "!",
-            "qtdemux",
-            "!",
-            "h264parse",
-        ])
-        .args(["!", "identity", &format!("eos-after={frames}"), "!", "mp4mux", "!", "filesink"])
-        .arg(format!("location={}", path.display()))
-        .status()
-        .unwrap();
-    assert!(status.success());
-    path
-}
+use std::{collections::BTreeSet, fs, path::Path};
 
 fn analyze(config: &Path, video: &Path, out: &Path, every: &str) -> String {
     let data = out.join("data");
@@ -37,7 +16,7 @@ fn analyze(config: &Path, video: &Path, out: &Path, every: &str) -> String {
 #[test]
 fn the_same_footage_gives_the_same_answer() {
     let folder = tempfile::tempdir().unwrap();
-    let video = short(folder.path(), 41);
+    let video = support::short(folder.path(), 41);
     let config = folder.path().join("cortex.toml");
     fs::write(
         &config,

@@ -33,6 +33,9 @@ const SETTLE: Duration = Duration::from_secs(600);
 pub(crate) fn run(mut config: Config, options: &cli::Analyze) -> anyhow::Result<()> {
     config.ingest.detect_every = options.every.max(1);
     config.ingest.end_with_files = true;
+    if let Some(store) = options.store.as_deref().filter(|store| store.exists()) {
+        bail!("{} is there already: each analysis has a store of its own", store.display());
+    }
     let mut records = Records::create(&options.out)?;
     let mut stems = BTreeMap::new();
     for video in &options.videos {
@@ -67,7 +70,7 @@ fn one(
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let bus = Embedded::open(None, Full::Block)?;
-    let store = Sqlite::open(None, config.store.retention())?;
+    let store = Sqlite::open(options.store.as_deref(), config.store.retention())?;
     let context = Context {
         bus: Arc::new(bus.clone()) as Arc<dyn Bus>,
         store: Arc::new(store) as Arc<dyn Store>,
