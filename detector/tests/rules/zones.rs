@@ -14,7 +14,7 @@ fn entry_is_told_once_for_who_comes_in_or_is_born_inside() {
     // 0.015 a frame is 0.75 heights a second.
     let (speed, _) = measured(&found[0], "speed_heights_s");
     assert!((speed - 0.75).abs() < 0.05 && found[0].scale == "heights", "{speed}");
-    assert_eq!(story.frame(&[(2, 0.45)]).len(), 1, "born inside");
+    assert_eq!(story.people(&[(2, 0.45, 0.75)]).len(), 1, "born inside");
     let present = v1::Object { present: true, ..person(3, 0.55, 0.7) };
     assert!(story.look(vec![present]).is_empty(), "who was there before has not entered");
     let hidden = v1::Object { state: v1::ObjectState::Hidden as i32, ..person(4, 0.5, 0.3) };
