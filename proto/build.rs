@@ -21,6 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
         .type_attribute(".", "#[derive(serde::Serialize)]")
+        // Ordered, so that the same fact has the same bytes: a replay is compared with what was stored.
+        .btree_map(".cortex.v1.Detections.models")
+        .btree_map(".cortex.v1.Anomaly.models")
         .compile_fds(descriptors)?;
     Ok(())
 }

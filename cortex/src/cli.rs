@@ -4,6 +4,8 @@ use std::{num::NonZero, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::past;
+
 /// Watches cameras, warns early, says why, and shows nobody's face.
 #[derive(Debug, Parser)]
 #[command(name = "cortex", version, max_term_width = 100)]
@@ -76,6 +78,13 @@ pub(crate) enum Command {
     },
     /// Run recorded footage through every stage, as fast as this machine can.
     Analyze(Analyze),
+    /// Judge the results of `analyze` against truth that people wrote.
+    #[command(subcommand)]
+    Eval(Eval),
+    /// Say why an alert was told, or why none was.
+    Explain(Explain),
+    /// Run stored detections through changed rules: which alerts are gained, lost and unchanged.
+    Replay(Replay),
     /// Print a commented example of zones and rules.
     Zones {
         /// The example.
@@ -127,6 +136,9 @@ pub(crate) struct Analyze {
     /// Run the models on every so many-th frame; tracks are carried between.
     #[arg(long, default_value_t = 1)]
     pub(crate) every: u64,
+    /// Also keep everything in a store of its own, a new file: for `replay` and `explain`.
+    #[arg(long)]
+    pub(crate) store: Option<PathBuf>,
     /// Also write a video of each with boxes, tracks, zones and anomalies, faces redacted.
     #[arg(long)]
     pub(crate) overlay: bool,
@@ -134,3 +146,118 @@ pub(crate) struct Analyze {
     #[arg(long)]
     pub(crate) quiet: bool,
 }
+
+/// It works beside a running system, which it does not disturb.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Id of an alert or of an anomaly, or how it begins.
+    pub(crate) alert: Option<String>,
+    /// Why nothing was told at this camera: with `--at`. Lists each rule, how near it came and what stopped it.
+    #[arg(long, requires = "at", conflicts_with = "alert")]
+    pub(crate) camera: Option<String>,
+    /// The moment: 2026-05-01T22:00:00Z, "2026-05-01 22:00" (UTC), or seconds from the beginning of recorded footage.
+    #[arg(long, requires = "camera", value_parser = past::moment)]
+    pub(crate) at: Option<i64>,
+    /// Also draw it into this file, as SVG: the cloaked picture if one was kept, zone, path, and values over time.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Store to read; without it the one of the configuration.
+    #[arg(long)]
+    pub(crate) store: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Moments are like 2026-05-01T22:00:00Z, like "2026-05-01 22:00" (UTC), or like 12.5: seconds from the beginning of
+/// recorded footage. It works beside a running system, which it does not disturb.
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// First moment that is compared.
+    #[arg(long, value_parser = past::moment)]
+    pub(crate) from: i64,
+    /// Last moment that is compared.
+    #[arg(long, value_parser = past::moment)]
+    pub(crate) to: i64,
+    /// Configuration with the zones and rules to try. They take the place of those that came from a file; those made
+    /// through the API stay.
+    #[arg(long)]
+    pub(crate) rules: PathBuf,
+    /// Camera; needed when the rules are about several.
+    #[arg(long)]
+    pub(crate) camera: Option<String>,
+    /// Store to read; without it the one of the configuration.
+    #[arg(long)]
+    pub(crate) store: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Eval {
+    /// Tracks: MOTA, IDF1, HOTA, false and missed boxes, id switches.
+    Tracks(EvalTracks),
+    /// Alerts: recall, false alerts per camera-hour and delay of each rule.
+    Rules(EvalRules),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalTracks {
+    /// Truth in MOTChallenge format, a line a box: frame (from 1), id, left, top, width, height (pixels),
+    /// confidence (0: not judged), class (1: person), visibility.
+    #[arg(long)]
+    pub(crate) truth: PathBuf,
+    /// Folder that `analyze` wrote, or its `detections.ndjson`.
+    #[arg(long)]
+    pub(crate) results: PathBuf,
+    /// Camera of the results: the name of the video without its ending. Needed when there are several.
+    #[arg(long)]
+    pub(crate) camera: Option<String>,
+    /// Class that is judged: person, car, bicycle or motorcycle.
+    #[arg(long, default_value = "person")]
+    pub(crate) class: String,
+    /// Also judge boxes of tracks that are out of sight.
+    #[arg(long)]
+    pub(crate) hidden: bool,
+    /// Frames that are judged, from the first; without it to the last one with truth.
+    #[arg(long)]
+    pub(crate) frames: Option<usize>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = EVENTS)]
+pub(crate) struct EvalRules {
+    /// Events with time and place, in TOML; `--help` shows an example.
+    #[arg(long)]
+    pub(crate) truth: PathBuf,
+    /// Folder that `analyze` wrote.
+    #[arg(long)]
+    pub(crate) results: PathBuf,
+    /// Hours of footage, when `--results` is only a file of alerts.
+    #[arg(long)]
+    pub(crate) hours: Option<f64>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a file of events looks.
+const EVENTS: &str = "\
+A file of events:
+
+  cameras = [\"vtest\"]   # every alert of these is judged; without it those of the events
+  rules = []             # only these rules are judged, by id; without it all
+  tolerance_s = 2.0      # how far an alert may be from its event, before and after
+  reach = 0.15           # how far its foot point may be from the event's place, in shares of the picture
+
+  [[events]]
+  camera = \"vtest\"
+  rule = \"keep-off-the-lawn\"   # or kind = \"entry\"
+  at_s = 12.4            # when it must be told, in seconds from the beginning
+  until_s = 15.0         # until when it may be told; without it at_s
+  place = [0.4, 0.8]     # optional: foot point from the upper left, in shares of the picture
+  direction = \"left\"   # optional, for crossings";

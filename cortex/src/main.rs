@@ -7,9 +7,13 @@ mod config;
 mod demo;
 mod doctor;
 mod embed;
+mod eval;
+mod explain;
+mod past;
 mod print;
 mod redact;
 mod remote;
+mod replay;
 
 use std::process::ExitCode;
 
@@ -65,6 +69,9 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         Command::Embed(options) => embed::run(&config, &options),
         Command::Redact { input, out } => redact::run(&config, &input, &out),
         Command::Analyze(options) => analyze::run(config, &options),
+        Command::Eval(what) => eval::run(&what),
+        Command::Explain(options) => explain::run(&config, &options),
+        Command::Replay(options) => replay::run(&config, &options),
         Command::Zones { example } => {
             let text = if example { ZONES_EXAMPLE } else { "`cortex zones --example` prints one" };
             print::line(text);

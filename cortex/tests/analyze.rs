@@ -48,7 +48,7 @@ fn analyze(config: &Path, video: &Path, out: &Path, every: &str) -> String {
 #[test]
 fn the_same_footage_gives_the_same_answer() {
     let folder = tempfile::tempdir().unwrap();
-    let video = short(folder.path(), 41);
+    let video = support::short(folder.path(), 41);
     let config = folder.path().join("cortex.toml");
     fs::write(
         &config,

@@ -4,11 +4,13 @@
 //! - **Writes** `detections` for every frame it takes, in order, and for a heartbeat while a track or a timer is
 //!   alive; `anomalies` when a rule fires; `chips` while recognition is on and a track's best view improves; `status`
 //!   once a second.
-//! - **Stores** detections and anomalies.
+//! - **Stores** detections and anomalies; what the rules remember, once a camera-hour, at every start and after every
+//!   change.
 //! - **Drops** frames whose (epoch, n) is not above the last.
 //! - **Knobs**: [`Config`].
 //!
-//! Rules read nothing but the `detections` message, so stored detections replay to the same answers.
+//! Rules read nothing but the `detections` message, so stored detections replay to the same answers from any stored
+//! state on.
 
 mod chip;
 mod config;
@@ -17,9 +19,11 @@ mod faces;
 mod model;
 pub mod rules;
 mod stage;
+mod states;
 mod track;
 
 pub use config::Config;
 pub use error::Error;
 pub use model::{Models, Seen};
 pub use stage::{Detector, Input};
+pub use track::assign::assign;

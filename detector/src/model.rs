@@ -1,6 +1,6 @@
 //! Pictures to detections: pre-processing, session, decoder, for objects and for faces.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use cortex_models::{
     Detection, Face, Model, Picture, Preprocessor, Task,
@@ -60,7 +60,7 @@ impl Models {
     }
 
     /// SHA-256 of the files, by task.
-    pub fn digests(&self) -> HashMap<String, String> {
+    pub fn digests(&self) -> BTreeMap<String, String> {
         let faces = self.faces.iter().map(|(_, session)| ("faces".to_owned(), session.digest().to_owned()));
         faces.chain([("objects".to_owned(), self.objects.1.digest().to_owned())]).collect()
     }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Config, Models, Seen, chip, faces,
     rules::{self, Engine},
+    states::States,
     track::{Birth, Settings, State, Track, Tracker},
 };
 
@@ -25,7 +26,7 @@ pub struct Input(pub Arc<Captured>);
 pub struct Detector {
     config: Config,
     models: Option<Models>,
-    digests: HashMap<String, String>,
+    digests: BTreeMap<String, String>,
     tables: Arc<Tables>,
     cameras: HashMap<Key, Camera>,
 }
@@ -35,6 +36,7 @@ pub struct Detector {
 struct Camera {
     engine: Engine,
     kept: Kept,
+    states: States,
 }
 
 /// What the tracker's side knows.
@@ -202,7 +204,7 @@ impl Stage for Detector {
             answer.reason = seen.failed;
             *camera.kept.counts.dropped.entry("failed".to_owned()).or_default() += 1;
         }
-        let anomalies = camera.engine.look(&answer);
+        let anomalies = camera.decide(key, &answer, &self.tables, out);
         answer.keep |= !anomalies.is_empty();
         camera.kept.report(key, frame, &self.tables, out);
         say(answer, anomalies, out);
@@ -228,7 +230,7 @@ impl Stage for Detector {
             ..Default::default()
         };
         camera.kept.tracker.wait(now.0, &mut answer.ended);
-        let anomalies = camera.engine.look(&answer);
+        let anomalies = camera.decide(key, &answer, &self.tables, out);
         say(answer, anomalies, out);
     }
 
@@ -265,8 +267,28 @@ impl Stage for Detector {
     fn reload(&mut self, tables: Arc<Tables>) {
         for (key, camera) in &mut self.cameras {
             camera.engine.reload(key, &tables);
+            let entry = |tables: &Tables| tables.cameras.get(key.as_str()).map(|camera| camera.version);
+            if tables.rules_version != self.tables.rules_version || entry(&tables) != entry(&self.tables) {
+                camera.states.begin();
+            }
         }
         self.tables = tables;
+    }
+}
+
+impl Camera {
+    /// Lets the rules look at a message.
+    fn decide(
+        &mut self,
+        key: &Key,
+        seen: &v1::Detections,
+        tables: &Tables,
+        out: &mut Collector,
+    ) -> Vec<v1::Anomaly> {
+        if let Some(state) = self.states.before(key, seen, &self.engine, tables) {
+            out.store(&state);
+        }
+        self.engine.look(seen)
     }
 }
 

@@ -137,7 +137,7 @@ impl Recognizer {
                     threshold: f64::from(self.config.threshold),
                 }],
                 r#box: chip.face,
-                models: HashMap::from([("embedding".to_owned(), self.model.digest().to_owned())]),
+                models: BTreeMap::from([("embedding".to_owned(), self.model.digest().to_owned())]),
                 person: person.to_owned(),
                 ..Default::default()
             };

@@ -44,6 +44,9 @@ pub(crate) fn run(mut config: Config, options: &cli::Analyze) -> anyhow::Result<
     if options.overlay {
         overlay::every_picture(&mut config.cloaker);
     }
+    if let Some(store) = options.store.as_deref().filter(|store| store.exists()) {
+        bail!("{} is there already: each analysis has a store of its own", store.display());
+    }
     let mut stems = BTreeMap::new();
     for video in &options.videos {
         if let Some(other) = stems.insert(stem(video), video) {
@@ -84,7 +87,7 @@ fn enrolled(config: &Config) -> anyhow::Result<Option<Gallery>> {
     }
     let (path, retention) = (config.store.path(&config.data), config.store.retention());
     let store = if path.is_file() {
-        Sqlite::open_read_only(&path, retention)?
+        Sqlite::open_read_only(&path)?
     } else {
         eprintln!("there is no store {}: nobody is enrolled, so everybody is unknown", path.display());
         Sqlite::open(None, retention)?
@@ -103,7 +106,7 @@ fn one(
     let url = format!("file://{}", video.canonicalize().context("open it")?.display());
     let runtime = tokio::runtime::Runtime::new()?;
     let bus = Embedded::open(None, Full::Block)?;
-    let store = Sqlite::open(None, config.store.retention())?;
+    let store = Sqlite::open(options.store.as_deref(), config.store.retention())?;
     let tables = tables(config, &camera, &url)?;
     let context = Context {
         bus: Arc::new(bus.clone()) as Arc<dyn Bus>,

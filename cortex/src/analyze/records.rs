@@ -102,12 +102,17 @@ impl Records {
             "time": seconds(anomaly.time_us),
             "rule": anomaly.rule,
             "kind": anomaly.kind,
+            "place": anomaly.place,
             "track": self.track(anomaly.track),
             "severity": cortex_alerter::terminal::severity(anomaly.severity),
             "why": anomaly.why,
         });
         if !anomaly.direction.is_empty() {
             line["direction"] = json!(anomaly.direction);
+        }
+        if let Some(place) = &anomaly.r#box {
+            // Middle of the lower edge, in shares of the picture.
+            line["foot"] = json!([f32::midpoint(place.x1, place.x2), place.y2].map(share));
         }
         Ok(writeln!(self.anomalies, "{line}")?)
     }
@@ -133,6 +138,10 @@ impl Records {
         let next = self.tracks.len() as u64 + 1;
         (track != 0).then(|| *self.tracks.entry(track).or_insert(next))
     }
+}
+
+fn share(value: f32) -> f64 {
+    (f64::from(value) * 1e4).round() / 1e4
 }
 
 fn seconds(time_us: i64) -> f64 {

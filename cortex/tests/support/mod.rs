@@ -29,6 +29,19 @@ pub fn clip() -> PathBuf {
     clip
 }
 
+/// The first frames of the clip.
+pub fn short(folder: &Path, frames: u32) -> PathBuf {
+    let path = folder.join("short.mp4");
+    let status = Command::new("gst-launch-1.0")
+        .args(["-q", "filesrc", &format!("location={}", clip().display()), "!", "qtdemux", "!", "h264parse"])
+        .args(["!", "identity", &format!("eos-after={frames}"), "!", "mp4mux", "!", "filesink"])
+        .arg(format!("location={}", path.display()))
+        .status()
+        .unwrap();
+    assert!(status.success());
+    path
+}
+
 pub fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/files")
 }

@@ -122,6 +122,17 @@ impl Engine {
         self.state = state;
     }
 
+    /// Goes on from what other rules of this camera remembered; rules of which it knows nothing in the same version keep
+    /// what they remember themselves. Call before [`Engine::reload`].
+    pub fn adopt(&mut self, mut state: State) {
+        for (id, own) in std::mem::take(&mut self.state.rules) {
+            if state.rules.get(&id).is_none_or(|known| known.version != own.version) {
+                state.rules.insert(id, own);
+            }
+        }
+        self.state = state;
+    }
+
     /// Whether a timer runs that needs to hear of time.
     pub fn waits(&self) -> bool {
         let runs = |memory: &Memory| memory.since.is_some();

@@ -1,7 +1,5 @@
 //! From what a rule found to the anomaly that is published.
 
-use std::collections::HashMap;
-
 use cortex_proto::v1;
 use sha2::{Digest, Sha256};
 
@@ -53,7 +51,7 @@ impl Tale<'_> {
             measures: finding.measures,
             path: subject.map(Subject::way_points).unwrap_or_default(),
             r#box: finding.place.or_else(|| subject.map(Subject::place)),
-            models: HashMap::clone(&seen.models),
+            models: seen.models.clone(),
             samples: samples.unwrap_or_default(),
             scale: if finding.scaled { self.scale.name().to_owned() } else { String::new() },
             parts: self.parts,

@@ -1,8 +1,8 @@
 //! The cheapest pairing of rows and columns.
 
 /// Pairs rows with columns so that the sum of costs is least (Kuhn 1955, Munkres 1957; the O(n^3) form with
-/// potentials). Pairs that cost `limit` or more are left out. `cost[row][column]`.
-pub(super) fn assign(cost: &[Vec<f32>], limit: f32) -> Vec<(usize, usize)> {
+/// potentials). Pairs that cost `limit` or more are left out. `cost[row][column]`, in any unit.
+pub fn assign(cost: &[Vec<f32>], limit: f32) -> Vec<(usize, usize)> {
     let (rows, columns) = (cost.len(), cost.first().map_or(0, Vec::len));
     if rows == 0 || columns == 0 {
         return Vec::new();

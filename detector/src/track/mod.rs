@@ -6,7 +6,7 @@
 //! track is carried by motion measured in the picture; a hidden one goes on at its own speed, since the picture there
 //! shows whoever hides it. What moves the whole view moves every track.
 
-mod assign;
+pub(crate) mod assign;
 mod flow;
 mod kalman;
 mod look;

@@ -67,6 +67,12 @@ row! {
             }
             place
         }, time |m| m.time_us;
+    RuleState in RULE_STATES, partition |m| camera_hour(&m.camera, m.time_us),
+        sort |m| {
+            let mut place = m.frame.as_ref().map(frame_place).unwrap_or_default();
+            place.extend(m.time_us.to_be_bytes());
+            place
+        }, time |m| m.time_us;
     Anomaly in ANOMALIES, partition |m| site_day(&m.site, m.time_us),
         sort |m| event_place(m.time_us, &m.id), time |m| m.time_us;
     Identity in IDENTITIES, partition |m| site_day(&m.site, m.time_us),

@@ -56,10 +56,16 @@ impl Sqlite {
         Ok(Self { connection: Mutex::new(connection), retention })
     }
 
-    /// Opens the store at `path`, which is there, to read it; also while another process writes it.
-    pub fn open_read_only(path: &Path, retention: Retention) -> Result<Self, Error> {
-        let connection = database::open_read_only(path).map_err(|error| failure("open the store", &error))?;
-        Ok(Self { connection: Mutex::new(connection), path: Some(path.to_owned()), retention })
+    /// Opens a store only to read it, beside the process that writes it. Nothing can be written through it.
+    ///
+    /// # Errors
+    /// When there is no store at `path`.
+    pub fn open_read_only(path: &Path) -> Result<Self, Error> {
+        let connection =
+            database::open_read_only(path).map_err(|error| failure("open the store to read", &error))?;
+        let none = Duration::ZERO;
+        let retention = Retention { events: none, detections: none, stills: none, budget: 0 };
+        Ok(Self { connection: Mutex::new(connection), retention })
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

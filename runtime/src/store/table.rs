@@ -41,6 +41,9 @@ tables! {
     OUTAGES = "outages" State false;
     /// What the detector saw, a packed row for each frame. Partition: camera and hour; place: epoch and n.
     DETECTIONS = "detections" Detections false;
+    /// What rules remembered, once a camera-hour, at starts and after changes. Partition: camera and hour; place: epoch
+    /// and sequence number, then time.
+    RULE_STATES = "rule_states" Detections false;
     /// What rules found. Partition: site and day; place: time and id.
     ANOMALIES = "anomalies" Events false;
     /// Who was recognised. Partition: site and day; place: time and id.
