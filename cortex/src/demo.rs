@@ -49,7 +49,7 @@ pub(crate) fn run(mut config: Config, options: &cli::Demo) -> anyhow::Result<()>
         rate: 0.0,
         disabled: false,
     }];
-    let outcome = runtime.block_on(app::up(config, None));
+    let outcome = runtime.block_on(app::up(config, None, options.quiet));
     drop(loopback);
     outcome
 }

@@ -89,6 +89,7 @@ fn heads_lie_under_the_mask() {
         id: "campus".into(),
         site: "default".into(),
         url: format!("file://{}", support::clip().display()),
+        origin: v1::Origin::File as i32,
         playback: v1::Playback::Fast as i32,
         ..Default::default()
     });

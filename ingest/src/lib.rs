@@ -16,12 +16,13 @@ mod camera;
 mod config;
 mod error;
 mod feed;
+mod network;
 mod outage;
 mod pipeline;
 mod probe;
 mod source;
 
-pub use address::check_url;
+pub use address::Policy;
 pub use camera::Credentials;
 pub use config::Config;
 pub use error::Error;

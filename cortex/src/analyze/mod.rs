@@ -126,6 +126,7 @@ fn tables(config: &Config, camera: &str, path: &Path) -> anyhow::Result<Tables> 
         name: camera.to_owned(),
         site: "default".to_owned(),
         url: format!("file://{}", path.display()),
+        origin: v1::Origin::File as i32,
         playback: v1::Playback::Fast as i32,
         version: 1,
         ..Default::default()

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use cortex_proto::{topics, topics::Class, v1};
@@ -24,7 +24,7 @@ use crate::{
     stage::{Clock, Fatal, Input, Key, Poison, Snapshot, Stage, StreamTime},
     store::{self, Scan, StoredRow, table},
     tables::Tables,
-    telemetry::StageMetrics,
+    telemetry::{StageMetrics, trace::Work},
 };
 
 pub(super) struct Worker<S: Stage> {
@@ -225,7 +225,7 @@ impl<S: Stage> Worker<S> {
     }
 
     fn batch(&mut self, items: Vec<Item<S::In>>) -> Result<(), Fatal> {
-        let begun = Instant::now();
+        let (begun, since) = (Instant::now(), SystemTime::now());
         let models: Vec<usize> = (0..items.len())
             .filter(|index| items[*index].input.heartbeat().is_none() && items[*index].input.wants_models())
             .collect();
@@ -239,8 +239,10 @@ impl<S: Stage> Worker<S> {
                 self.tick(&item.key, now)?;
                 continue;
             }
+            let trace = item.record.trace.as_deref();
+            let work = Work::go_on(S::NAME, item.record.topic, trace, since, items.len());
             match seen.remove(&index).unwrap_or_else(|| Ok(S::Seen::default())) {
-                Ok(seen) => self.apply(item, seen)?,
+                Ok(seen) => self.apply(item, seen, work.traceparent())?,
                 Err(poison) => {
                     self.took(item);
                     self.bury(&item.record, &poison);
@@ -271,7 +273,7 @@ impl<S: Stage> Worker<S> {
         }
     }
 
-    fn apply(&mut self, item: &Item<S::In>, seen: S::Seen) -> Result<(), Fatal> {
+    fn apply(&mut self, item: &Item<S::In>, seen: S::Seen, trace: Option<String>) -> Result<(), Fatal> {
         let mut out = Collector::new(item.record.partition);
         let applied =
             catch_unwind(AssertUnwindSafe(|| self.stage.apply(&item.key, &item.input, seen, &mut out)));
@@ -283,7 +285,7 @@ impl<S: Stage> Worker<S> {
         match applied {
             Ok(result) => {
                 result?;
-                out.messages.iter_mut().for_each(|message| message.trace.clone_from(&item.record.trace));
+                out.messages.iter_mut().for_each(|message| message.trace.clone_from(&trace));
                 self.say(&item.key, out)
             }
             Err(_) => {
