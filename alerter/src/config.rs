@@ -19,7 +19,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { group_s: 30.0, cooldown_s: 10.0, close_after_s: 60.0, flapping_count: 10, flapping_s: 300.0 }
+        Self { group_s: 30.0, cooldown_s: 10.0, close_after_s: 60.0, flapping_count: 6, flapping_s: 300.0 }
     }
 }
 

@@ -147,7 +147,7 @@ async fn start(
         health: health.clone(),
         telemetry: telemetry.clone(),
         profile: config.profile.name(),
-        front: Front::new(context.clone(), hub, control, hands::new(config, gallery), access.clone()),
+        front: Front::new(context.clone(), hub, control, hands::new(config, gallery), access),
         bound: Box::new(move |address| {
             ready.set("front", Ok(()));
             crate::print::line(&format!(
