@@ -1,7 +1,7 @@
 //! The control plane's only writer: validates, numbers, and publishes cameras, zones and rules.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -9,10 +9,17 @@ use cortex_proto::{
     topics::{self, PARTITIONS},
     v1::{self, config_entry::Entry},
 };
-use cortex_runtime::{Context, Fatal, Tables, bus::Writer, config::entries::Entries};
+use cortex_runtime::{
+    Context, Fatal, Tables,
+    bus::Writer,
+    config::{
+        checks::{self, Wrong},
+        entries::Entries,
+    },
+};
 
-/// Says what is wrong with a camera's address, or nothing.
-pub type CheckUrl = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+/// Says what is wrong with a camera's address, given who names it, or nothing.
+pub type CheckUrl = Arc<dyn Fn(&v1::Camera) -> Result<(), String> + Send + Sync>;
 /// Says what is wrong with a rule, or nothing.
 pub type CheckRule = Arc<dyn Fn(&v1::Rule, &Tables) -> Result<(), String> + Send + Sync>;
 
@@ -65,11 +72,12 @@ impl Control {
             trial.take_camera(camera);
         }
         for zone in &entries.zones {
-            check_zone(zone, &trial)?;
+            // Its camera may come through the API later; until then nothing looks at the zone.
+            first("zone", &zone.id, checks::zone(zone))?;
             trial.take_config(&v1::ConfigEntry { entry: Some(Entry::Zone(zone.clone())) });
         }
         for rule in &entries.rules {
-            check_id("rule", &rule.id)?;
+            rule_id(rule)?;
             (self.0.check_rule)(rule, &trial)
                 .map_err(|error| Refused::Invalid(format!("rule {}: {error}", rule.id)))?;
         }
@@ -104,12 +112,13 @@ impl Control {
 
     /// Adds or changes a camera.
     pub fn upsert_camera(&self, camera: v1::Camera) -> Result<v1::Camera, Refused> {
+        // Who names it is known here and not asked.
+        let camera = v1::Camera { origin: v1::Origin::Api as i32, deleted: false, ..camera };
         self.check_camera(&camera)?;
-        let known = self.lock().0.cameras.get(&camera.id).map(v1::Camera::origin);
-        if known == Some(v1::Origin::File) {
-            return Err(Refused::Owned(format!("camera `{}`", camera.id)));
-        }
-        self.write_camera(v1::Camera { origin: v1::Origin::Api as i32, deleted: false, ..camera })
+        owned(self.lock().0.cameras.get(&camera.id).map(v1::Camera::origin), || {
+            format!("camera `{}`", camera.id)
+        })?;
+        self.write_camera(camera)
     }
 
     /// Removes a camera.
@@ -125,7 +134,10 @@ impl Control {
     /// Adds or changes a zone. Answers its version.
     pub fn upsert_zone(&self, zone: v1::Zone) -> Result<u64, Refused> {
         let tables = self.lock().0.clone();
-        check_zone(&zone, &tables)?;
+        first("zone", &zone.id, checks::zone(&zone))?;
+        if !tables.cameras.contains_key(&zone.camera) {
+            return Err(Refused::Invalid(format!("zone {}: there is no camera `{}`", zone.id, zone.camera)));
+        }
         owned(tables.zones.get(&(zone.camera.clone(), zone.id.clone())).map(v1::Zone::origin), || {
             format!("zone `{}`", zone.id)
         })?;
@@ -143,7 +155,7 @@ impl Control {
 
     /// Adds or changes a rule. Answers its version.
     pub fn upsert_rule(&self, rule: v1::Rule) -> Result<u64, Refused> {
-        check_id("rule", &rule.id)?;
+        rule_id(&rule)?;
         let tables = self.lock().0.clone();
         (self.0.check_rule)(&rule, &tables).map_err(Refused::Invalid)?;
         owned(tables.rules.get(&rule.id).map(v1::Rule::origin), || format!("rule `{}`", rule.id))?;
@@ -171,32 +183,31 @@ impl Control {
     }
 
     fn check_camera(&self, camera: &v1::Camera) -> Result<(), Refused> {
-        check_id("camera", &camera.id)?;
-        if !camera.site.is_empty() {
-            check_id("site", &camera.site)?;
-        }
-        if !(0.0..=60.0).contains(&camera.rate) {
+        first("camera", &camera.id, checks::camera(camera))?;
+        let latest = self.lock();
+        if let Some((_, site)) = latest.0.places.get(&camera.id)
+            && !camera.site.is_empty()
+            && *site != camera.site
+        {
             return Err(Refused::Invalid(format!(
-                "camera {}: rate must be 0 to 60 pictures a second",
+                "camera {}: site is `{site}` and never changes, also when it is deleted and added again: give it a new id",
                 camera.id
             )));
         }
-        (self.0.check_url)(&camera.url)
-            .map_err(|error| Refused::Invalid(format!("camera {}: {error}", camera.id)))
+        drop(latest);
+        (self.0.check_url)(camera).map_err(|error| Refused::Invalid(format!("camera {}: {error}", camera.id)))
     }
 
     fn write_camera(&self, mut camera: v1::Camera) -> Result<v1::Camera, Refused> {
         let mut latest = self.lock();
         let (tables, version) = &mut *latest;
-        let known = tables.cameras.get(&camera.id);
         // Site and partition are chosen once.
-        camera.partition = known.map_or_else(|| least_loaded(tables), |known| known.partition);
-        camera.site = match known {
-            Some(known) => known.site.clone(),
-            None if camera.site.is_empty() => "default".to_owned(),
-            None => camera.site,
+        (camera.partition, camera.site) = match tables.places.get(&camera.id) {
+            Some(place) => place.clone(),
+            None if camera.site.is_empty() => (least_loaded(tables), "default".to_owned()),
+            None => (least_loaded(tables), camera.site),
         };
-        if let Some(known) = known {
+        if let Some(known) = tables.cameras.get(&camera.id) {
             camera.version = known.version;
             if *known == camera {
                 return Ok(camera);
@@ -264,35 +275,14 @@ fn least_loaded(tables: &Tables) -> u32 {
         .map_or(0, |(partition, _)| partition)
 }
 
-fn check_id(what: &str, id: &str) -> Result<(), Refused> {
-    let fits =
-        (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-    if fits {
-        Ok(())
-    } else {
-        Err(Refused::Invalid(format!("{what} id `{id}`: 1 to 64 letters, digits, `-` and `_`")))
+/// The first thing that is wrong with an entry.
+fn first(what: &str, id: &str, wrong: Vec<Wrong>) -> Result<(), Refused> {
+    match wrong.into_iter().next() {
+        Some(Wrong { field, why }) => Err(Refused::Invalid(format!("{what} {id}: {field} {why}"))),
+        None => Ok(()),
     }
 }
 
-fn check_zone(zone: &v1::Zone, tables: &Tables) -> Result<(), Refused> {
-    check_id("zone", &zone.id)?;
-    let wrong = |why: &str| Err(Refused::Invalid(format!("zone {}: {why}", zone.id)));
-    if !tables.cameras.contains_key(&zone.camera) {
-        return wrong(&format!("there is no camera `{}`", zone.camera));
-    }
-    let least = match zone.shape() {
-        v1::Shape::Polygon => 3,
-        v1::Shape::Line => 2,
-        v1::Shape::Unspecified => return wrong("shape must be polygon or line"),
-    };
-    let places: BTreeSet<(u32, u32)> =
-        zone.points.iter().map(|point| (point.x.to_bits(), point.y.to_bits())).collect();
-    if places.len() < least || zone.points.len() > 64 {
-        return wrong(&format!("needs {least} to 64 different points"));
-    }
-    let inside = |value: f32| (0.0..=1.0).contains(&value);
-    if !zone.points.iter().all(|point| inside(point.x) && inside(point.y)) {
-        return wrong("points must lie in the picture, 0 to 1");
-    }
-    Ok(())
+fn rule_id(rule: &v1::Rule) -> Result<(), Refused> {
+    checks::id(&rule.id).map_err(|why| Refused::Invalid(format!("rule {}: id {why}", rule.id)))
 }

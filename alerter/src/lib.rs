@@ -3,7 +3,8 @@
 //! - **Reads** `anomalies`, `identities` and `acts`, by the site's partition; the front tails `alerts`, `log`,
 //!   `cloaked` and `status`.
 //! - **Writes** `alerts` and `log` with dense sequences; the front writes `acts`, `cameras`, `config` and `demand`.
-//! - **Stores** every revision of every alert and every line of the log, before anybody sees it.
+//! - **Stores** every revision of every alert and every line of the log, before anybody sees it, and what people judged
+//!   of each rule.
 //! - **Drops** nothing; an anomaly that came twice counts once.
 //! - **Knobs**: [`Config`].
 //!
@@ -16,6 +17,7 @@ pub mod front;
 mod hub;
 mod incident;
 mod page;
+mod rhythm;
 mod server;
 mod stage;
 mod subscribe;

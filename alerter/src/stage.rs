@@ -21,6 +21,7 @@ use tracing::warn;
 use crate::{
     Config,
     incident::{CAMERA_HEALTH, Incident},
+    rhythm::Rhythms,
 };
 
 /// What the alerter reads.
@@ -48,12 +49,14 @@ struct Partition {
     /// Sequence of the latest line of the log.
     log: u64,
     incidents: Vec<Incident>,
+    rhythms: Rhythms,
     /// Hashes of what was taken in lately: the same again counts once.
-    known: VecDeque<u64>,
+    known: VecDeque<Short>,
 }
 
-/// Incidents of one partition that are kept; the one heard of longest ago goes first.
-const INCIDENTS: usize = 30;
+/// The beginning of a hash: by mistake alike once in 10^11 among as many as are remembered.
+type Short = [u8; 6];
+
 /// Revisions looked through for open incidents when the snapshot does not have them.
 const RECALLED: usize = 2_000;
 /// Ids remembered: more than are redelivered after a crash.
@@ -104,15 +107,18 @@ impl Stage for Alerter {
             Input::Identity(identity) if partition.is_news(&identity.id) => {
                 partition.identity(identity, &mut say)
             }
-            Input::Act(act) if partition.is_news(&act.id) => partition.act(act, &mut say),
+            Input::Act(act) if partition.is_news(&act.id) => partition.act(act, &self.config, &mut say),
             _ => {}
         }
+        partition.fit(&self.config, &mut say);
         Ok(())
     }
 
     fn tick(&mut self, key: &Key, now: StreamTime, out: &mut Collector) {
         let (Some(partition), Ok(number)) = (self.partitions.get_mut(key), key.parse()) else { return };
-        partition.tick(&self.config, &mut Say { partition: number, now_us: now.0, out });
+        let mut say = Say { partition: number, now_us: now.0, out };
+        partition.tick(&self.config, &mut say);
+        partition.fit(&self.config, &mut say);
     }
 
     fn restore(&mut self, key: &Key, snapshot: Option<Snapshot>) {
@@ -167,7 +173,7 @@ impl Partition {
     /// Whether this id has not been taken in yet; it is from now on.
     fn is_news(&mut self, id: &str) -> bool {
         let digest = Sha256::digest(id);
-        let short = u64::from_be_bytes(digest[..8].try_into().expect("a SHA-256 has 32 bytes"));
+        let short: Short = digest[..6].try_into().expect("a SHA-256 has 32 bytes");
         if self.known.contains(&short) {
             return false;
         }
@@ -185,11 +191,13 @@ impl Partition {
             let newest = Incident::recalled(&alert);
             match self.incidents.iter().position(|incident| incident.id == alert.id) {
                 Some(known) => self.incidents[known] = newest,
-                None if !newest.is_closed() && self.incidents.len() < INCIDENTS => {
-                    self.incidents.push(newest)
-                }
+                None if !newest.is_closed() => self.incidents.push(newest),
                 None => {}
             }
+        }
+        // The oldest come last.
+        while self.incidents.len() > 1 && Snapshot::of(self).0.len() > Snapshot::MAX {
+            self.incidents.pop();
         }
     }
 
@@ -210,19 +218,20 @@ impl Partition {
             },
             say,
         );
-        let found = self.incidents.iter().position(|incident| incident.takes(anomaly, config));
-        let (index, change) = match found {
-            Some(index) => (index, self.incidents[index].grow(anomaly, say.now_us, config)),
+        // The strongest bond decides; of equal ones the newest incident.
+        let bonds = self.incidents.iter().enumerate();
+        let bonds = bonds.filter_map(|(index, known)| Some((known.bond(anomaly, config)?, index)));
+        let (index, change) = match bonds.max() {
+            Some((_, index)) => (index, self.incidents[index].grow(anomaly, say.now_us, config)),
             // A camera that was never told to be away has not recovered.
             None if anomaly.rule == CAMERA_HEALTH && anomaly.kind == "recovered" => return,
             None => {
-                self.make_room(say);
                 self.incidents.push(Incident::open(anomaly, say.now_us));
                 (self.incidents.len() - 1, Some("opened"))
             }
         };
         if let Some(change) = change {
-            self.tell(index, change, say);
+            self.tell(index, change, Some(anomaly), config, say);
         }
     }
 
@@ -250,39 +259,61 @@ impl Partition {
         );
     }
 
-    fn act(&mut self, act: &v1::Act, say: &mut Say<'_>) {
+    fn act(&mut self, act: &v1::Act, config: &Config, say: &mut Say<'_>) {
         if let Some(index) = self.incidents.iter().position(|incident| incident.id == act.alert) {
             let change = self.incidents[index].act(act);
-            self.tell(index, change, say);
+            if act.kind() == v1::ActKind::Acknowledge {
+                self.incidents[index].verdicts(act).for_each(|verdict| say.out.store(&verdict));
+            }
+            self.tell(index, change, None, config, say);
         }
     }
 
     fn tick(&mut self, config: &Config, say: &mut Say<'_>) {
         for index in 0..self.incidents.len() {
             if let Some(change) = self.incidents[index].tick(say.now_us, config) {
-                self.tell(index, change, say);
+                self.tell(index, change, None, config, say);
             }
         }
     }
 
-    /// Closed incidents stay, so that people can still answer them, until their place is needed.
-    fn make_room(&mut self, say: &mut Say<'_>) {
-        if self.incidents.len() < INCIDENTS {
-            return;
+    /// Closed incidents stay, so that people can still answer them, until their place is needed; then those go that
+    /// were heard of longest ago.
+    fn fit(&mut self, config: &Config, say: &mut Say<'_>) {
+        while self.incidents.len() > 1 && Snapshot::of(self).0.len() > Snapshot::MAX {
+            let oldest = (0..self.incidents.len())
+                .min_by_key(|index| (!self.incidents[*index].is_closed(), self.incidents[*index].heard_us()))
+                .expect("there are incidents");
+            if !self.incidents[oldest].is_closed() {
+                self.incidents[oldest].close();
+                self.tell(oldest, "closed", None, config, say);
+            }
+            self.incidents.remove(oldest);
         }
-        let oldest = (0..self.incidents.len())
-            .min_by_key(|index| (!self.incidents[*index].is_closed(), self.incidents[*index].heard_us()))
-            .expect("there are incidents");
-        if !self.incidents[oldest].is_closed() {
-            self.incidents[oldest].close();
-            self.tell(oldest, "closed", say);
-        }
-        self.incidents.remove(oldest);
     }
 
-    fn tell(&mut self, index: usize, change: &str, say: &mut Say<'_>) {
+    fn tell(
+        &mut self,
+        index: usize,
+        mut change: &'static str,
+        anomaly: Option<&v1::Anomaly>,
+        config: &Config,
+        say: &mut Say<'_>,
+    ) {
+        let incident = &mut self.incidents[index];
+        if matches!(change, "opened" | "grew")
+            && !incident.is_damped()
+            && let Some(damping) = self.rhythms.told(incident.cause(), say.now_us, config)
+        {
+            incident.damp(damping);
+            change = "flapping";
+        }
         self.sequence += 1;
-        let alert = self.incidents[index].tell(change, say.partition, self.sequence, say.now_us);
+        let alert = v1::Alert {
+            partition: say.partition,
+            sequence: self.sequence,
+            ..incident.tell(change, anomaly, say.now_us, config)
+        };
         say.out.store(&alert);
         say.out.publish(alert);
     }

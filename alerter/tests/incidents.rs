@@ -39,19 +39,35 @@ impl Story {
     }
 
     fn anomaly(&mut self, id: &str, kind: &str, severity: v1::Severity) {
-        let time_us = self.now.load(Ordering::Relaxed);
         let rule = if ["offline", "recovered"].contains(&kind) { "camera-health" } else { "gate" };
+        self.feed(v1::Anomaly {
+            id: id.into(),
+            rule: rule.into(),
+            kind: kind.into(),
+            severity: severity as i32,
+            ..Default::default()
+        });
+    }
+
+    /// An anomaly of camera `c` now, unless it names another.
+    fn feed(&mut self, anomaly: v1::Anomaly) {
+        let time_us = self.now.load(Ordering::Relaxed);
+        let camera = if anomaly.camera.is_empty() { "c".to_owned() } else { anomaly.camera };
+        let why = format!("because of {}", anomaly.id);
+        let anomaly = v1::Anomaly { camera, site: "s".into(), why, time_us, ..anomaly };
+        self.harness.feed("7", Input::Anomaly(Arc::new(anomaly)));
+    }
+
+    fn acknowledge(&mut self, id: &str, alert: &str, false_alarm: bool) {
         self.harness.feed(
             "7",
-            Input::Anomaly(Arc::new(v1::Anomaly {
+            Input::Act(Arc::new(v1::Act {
                 id: id.into(),
-                camera: "c".into(),
                 site: "s".into(),
-                rule: rule.into(),
-                kind: kind.into(),
-                severity: severity as i32,
-                why: format!("because of {id}"),
-                time_us,
+                alert: alert.into(),
+                kind: v1::ActKind::Acknowledge as i32,
+                subject: "operator".into(),
+                false_alarm,
                 ..Default::default()
             })),
         );
@@ -143,23 +159,162 @@ fn sequences_are_dense_and_an_act_counts_once() {
     let mut story = Story::new();
     story.anomaly("1", "entry", v1::Severity::Low);
     let alert = story.harness.out.published::<v1::Alert>()[0].id.clone();
-    for _ in 0..2 {
-        story.harness.feed(
-            "7",
-            Input::Act(Arc::new(v1::Act {
-                id: "act".into(),
-                site: "s".into(),
-                alert: alert.clone(),
-                kind: v1::ActKind::Acknowledge as i32,
-                subject: "operator".into(),
-                ..Default::default()
-            })),
-        );
-    }
+    (0..2).for_each(|_| story.acknowledge("act", &alert, false));
     story.at(200);
     let out = story.harness.take();
     let alerts = out.published::<v1::Alert>();
     let places: Vec<(u64, u32)> = alerts.iter().map(|alert| (alert.sequence, alert.revision)).collect();
     assert_eq!(places, [(1, 1), (2, 2), (3, 3)]);
     assert_eq!((alerts[1].change.as_str(), alerts[1].acknowledged_by.as_str()), ("acknowledged", "operator"));
+}
+
+/// An anomaly of a rule about a track at a place.
+fn of(id: &str, rule: &str, track: u64, place: &str, severity: v1::Severity) -> v1::Anomaly {
+    v1::Anomaly {
+        id: id.into(),
+        rule: rule.into(),
+        kind: rule.into(),
+        track,
+        place: place.into(),
+        severity: severity as i32,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn rules_about_one_track_or_one_place_are_one_incident_with_a_time_line() {
+    use v1::Severity::{High, Low, Medium};
+    let mut story = Story::new();
+    story.feed(of("1", "entry", 5, "yard", Low));
+    story.feed(of("2", "running", 5, "", Medium));
+    story.feed(of("3", "crowd", 9, "yard", High));
+    story.feed(of("4", "entry", 6, "gate", Low));
+    let alerts = story.harness.take().published::<v1::Alert>();
+    let changes: Vec<(&str, &str, i32)> =
+        alerts.iter().map(|alert| (alert.change.as_str(), alert.rule.as_str(), alert.severity)).collect();
+    assert_eq!(
+        changes,
+        [
+            ("opened", "entry", Low as i32),
+            ("escalated", "running", Medium as i32),
+            ("escalated", "crowd", High as i32),
+            ("opened", "entry", Low as i32)
+        ]
+    );
+    let line: Vec<(&str, &str)> =
+        alerts[2].timeline.iter().map(|moment| (moment.rule.as_str(), moment.why.as_str())).collect();
+    assert_eq!(
+        line,
+        [("entry", "because of 1"), ("running", "because of 2"), ("crowd", "because of 3")],
+        "in order, each with its reason"
+    );
+    assert_ne!(alerts[3].id, alerts[2].id, "another track at another place");
+    story.at(60);
+    story.feed(of("5", "running", 5, "", Low));
+    let alerts = story.harness.take().published::<v1::Alert>();
+    assert_eq!(alerts.last().unwrap().change, "opened", "much later it is another story");
+}
+
+#[test]
+fn two_people_of_a_watch_list_are_two_alerts_and_one_on_two_cameras_is_one() {
+    let mut story = Story::new();
+    for (id, camera, person, track) in
+        [("1", "c", "ann", 1), ("2", "c", "bob", 2), ("3", "d", "ann", 3), ("4", "d", "bob", 4)]
+    {
+        let seen = of(id, "watch-list", track, "", v1::Severity::High);
+        story.feed(v1::Anomaly { camera: camera.into(), person: person.into(), ..seen });
+    }
+    story.at(12);
+    let alerts = story.harness.take().published::<v1::Alert>();
+    let told: Vec<(&str, &str, u32)> = alerts
+        .iter()
+        .map(|alert| (alert.change.as_str(), alert.latest.as_ref().unwrap().person.as_str(), alert.count))
+        .collect();
+    assert_eq!(told, [("opened", "ann", 1), ("opened", "bob", 1), ("grew", "ann", 2), ("grew", "bob", 2)]);
+    assert_eq!(alerts[2].timeline[1].camera, "d");
+}
+
+#[test]
+fn a_rule_that_flaps_is_damped_and_says_so_until_it_rests() {
+    use v1::Severity::{High, Low};
+    let mut story = Story::new();
+    // Each visit is an incident of its own, because they are more than `group_s` apart.
+    let visits = (0..70).map(|visit| 40 * visit).collect::<Vec<i64>>();
+    let mut told = Vec::new();
+    for at in &visits {
+        story.at(*at);
+        story.feed(of(&format!("visit {at}"), "gate", *at as u64, "gate", Low));
+        let out = story.harness.take();
+        let alerts = out.published::<v1::Alert>();
+        told.extend(alerts.iter().filter(|alert| alert.change != "closed").map(|alert| (*at, alert.clone())));
+    }
+    let flapping = told.iter().position(|(_, alert)| alert.change == "flapping").expect("it is noticed");
+    assert!(
+        told[..flapping].iter().all(|(_, alert)| alert.damped.is_empty()),
+        "at first it is told as it happens"
+    );
+    assert!(told[flapping].1.damped.contains("rule gate on camera c flaps"), "{}", told[flapping].1.damped);
+    let after = &told[flapping..];
+    assert!(after[1..].iter().all(|(_, alert)| alert.change == "grew" && alert.id == after[0].1.id));
+    let pauses: Vec<i64> = after.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert!(pauses.len() > 3 && pauses.is_sorted() && pauses[3] >= 8 * 20, "ever longer: {pauses:?}");
+
+    story.feed(of("worse", "gate", 1, "gate", High));
+    assert_eq!(story.told().last().unwrap().0, "escalated", "what is worse always gets through");
+    story.at(visits[69] + 290);
+    assert!(!story.told().iter().any(|(change, ..)| change == "closed"));
+    story.at(visits[69] + 310);
+    assert_eq!(story.told().last().unwrap().0, "closed", "it rests");
+    story.feed(of("again", "gate", 1, "gate", Low));
+    assert!(story.harness.take().published::<v1::Alert>()[0].damped.is_empty());
+}
+
+#[test]
+fn a_verdict_is_kept_for_every_rule_of_the_incident_and_may_be_taken_back() {
+    let mut story = Story::new();
+    story.feed(of("1", "entry", 5, "yard", v1::Severity::Low));
+    story.feed(of("2", "running", 5, "", v1::Severity::Medium));
+    let alert = story.harness.take().published::<v1::Alert>()[0].id.clone();
+    let verdicts = |story: &mut Story| -> Vec<v1::Verdict> {
+        let out = story.harness.take();
+        let rows = out.stored().iter().filter(|row| row.table == "verdicts");
+        rows.map(|row| prost::Message::decode(row.body.as_slice()).unwrap()).collect()
+    };
+    for (id, wrong) in [("first", true), ("second", false)] {
+        story.acknowledge(id, &alert, wrong);
+        let kept = verdicts(&mut story);
+        let kept: Vec<_> = kept
+            .iter()
+            .map(|verdict| (verdict.rule.as_str(), verdict.camera.as_str(), verdict.false_alarm))
+            .collect();
+        assert_eq!(kept, [("entry", "c", wrong), ("running", "c", wrong)]);
+    }
+}
+
+#[test]
+fn however_much_happens_a_partition_fits_into_its_snapshot_and_nothing_ends_unsaid() {
+    let mut story = Story::new();
+    let (mut opened, mut closed) = (Vec::new(), Vec::new());
+    for n in 0..600_u64 {
+        story.now.fetch_add(SECOND / 10, Ordering::Relaxed);
+        let anomaly = of(&format!("{n}"), &"r".repeat(64), 1 + n % 90, "", v1::Severity::Low);
+        story.feed(v1::Anomaly {
+            camera: format!("camera-{}", n % 90),
+            path: vec![v1::Point { x: 0.5, y: 0.5 }; 64],
+            samples: vec![v1::Sample { time_us: 1 << 50, name: "dwell_s".into(), value: 1.5 }; 64],
+            ..anomaly
+        });
+        let fresh = Story::alerter(&story.now);
+        story.harness.hand_over("7", fresh, Tables::default());
+        for alert in story.harness.take().published::<v1::Alert>() {
+            match alert.change.as_str() {
+                "opened" => opened.push(alert.id.clone()),
+                "closed" => closed.push(alert.id.clone()),
+                _ => {}
+            }
+        }
+    }
+    assert!(opened.len() > 90, "incidents gave way: {}", opened.len());
+    assert!(opened.len() - closed.len() >= 20, "{} of {} live on", opened.len() - closed.len(), opened.len());
+    assert!(closed.iter().all(|id| opened.contains(id)));
 }

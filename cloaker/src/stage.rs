@@ -136,6 +136,7 @@ impl Cloaker {
                 frame: frame.message.id.clone(),
                 time_us: frame.message.time_us,
                 jpeg: still::encode(&masked, self.config.quality),
+                received_us: frame.message.received_us,
             });
         }
         // Untracked boxes are for the tracker; people look at what is certain.

@@ -2,11 +2,11 @@
 
 mod hands;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use cortex_alerter::{Alerter, Control, Front, Hub, Listener};
+use cortex_alerter::{Alerter, Control, Front, Hub, Listener, terminal};
 use cortex_cloaker::Cloaker;
 use cortex_detector::{Detector, Models};
 use cortex_ingest::{Credentials, Ingest};
@@ -37,8 +37,8 @@ const GRACE: Duration = Duration::from_secs(20);
 /// How often old messages and rows are removed.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// Runs every stage in this process until a signal or a failure.
-pub(crate) async fn up(config: Config, file: Option<&Path>) -> anyhow::Result<()> {
+/// Runs every stage in this process until a signal or a failure. On a terminal alerts are shown there too, unless `quiet`.
+pub(crate) async fn up(config: Config, file: Option<&Path>, quiet: bool) -> anyhow::Result<()> {
     let telemetry = Telemetry::start(&config.telemetry, "cortex")?;
     let data = config.data.folder();
     std::fs::create_dir_all(&data).with_context(|| format!("make the data folder {}", data.display()))?;
@@ -56,7 +56,7 @@ pub(crate) async fn up(config: Config, file: Option<&Path>) -> anyhow::Result<()
         health.set(part, Err("starting".to_owned()));
     }
     signals(&context.lifecycle);
-    let outcome = start(&config, file, &context, &telemetry, &health, bus).await;
+    let outcome = start(&config, file, quiet, &context, &telemetry, &health, bus).await;
     if let Err(error) = &outcome {
         context.lifecycle.fail("start", &format!("{error:#}"));
     }
@@ -71,6 +71,7 @@ pub(crate) async fn up(config: Config, file: Option<&Path>) -> anyhow::Result<()
 async fn start(
     config: &Config,
     file: Option<&Path>,
+    quiet: bool,
     context: &Context,
     telemetry: &Telemetry,
     health: &Health,
@@ -79,17 +80,33 @@ async fn start(
     let store = Arc::clone(&context.store);
     let audit = Auditor::open(Arc::clone(&store), Arc::clone(&context.bus), "cortex", Arc::new(wall_clock))?;
     tables::follow(context).map_err(fatal)?;
-    let schemes = config.ingest.schemes.clone();
+    let policy = cortex_ingest::Policy::new(&config.ingest);
     let control = Control::new(
         context.clone(),
-        Arc::new(move |url| cortex_ingest::check_url(url, &schemes).map_err(|error| error.to_string())),
+        Arc::new(move |camera| policy.check(&camera.url, camera.origin()).map_err(|error| error.to_string())),
         Arc::new(cortex_detector::rules::validate),
     );
-    control.load(&entries(config, &[])?)?;
+    let load = {
+        let (control, audit) = (control.clone(), audit.clone());
+        move |entries: &Entries| -> anyhow::Result<()> {
+            let (cameras, zones, rules) = (entries.cameras.len(), entries.zones.len(), entries.rules.len());
+            let counts = format!("{cameras} cameras, {zones} zones, {rules} rules");
+            audit.write("file", "load", "configuration", &counts)?;
+            Ok(control.load(entries)?)
+        }
+    };
+    load(&entries(config, &[])?)?;
     if let Some(path) = file {
-        let reloaded = control.clone();
+        let begun = config.clone();
         watch(&context.lifecycle, path, config::load_at, move |fresh: Config| {
-            let loaded = entries(&fresh, &[]).and_then(|entries| Ok(reloaded.load(&entries)?));
+            let restart = begun.needs_restart(&fresh);
+            if !restart.is_empty() {
+                warn!(
+                    sections = restart.join(", "),
+                    "these sections changed and are in force after a restart"
+                );
+            }
+            let loaded = entries(&fresh, &[]).and_then(|entries| load(&entries));
             match loaded {
                 Ok(()) => info!("cameras, zones and rules reloaded"),
                 Err(error) => warn!(error = format!("{error:#}"), "configuration not reloaded"),
@@ -98,6 +115,13 @@ async fn start(
     }
     sweep(context, bus, config.bus.budget());
     let hub = Hub::start(context).map_err(fatal)?;
+    if !quiet && std::io::stdout().is_terminal() {
+        let (shown, stop) = (hub.clone(), context.stop());
+        context.lifecycle.spawn("terminal", async move {
+            terminal::follow(&shown, &stop, true, crate::print::line).await;
+            Ok(())
+        });
+    }
     runner::spawn(context, &config.runner, || Ok(Alerter::new(config.alerter.clone(), Arc::new(wall_clock))))
         .map_err(fatal)?;
     let gallery = gallery(config, &store)?;
@@ -122,11 +146,11 @@ async fn start(
     let listener = Listener {
         address: config.listen.address().map_err(anyhow::Error::msg)?,
         tls: config.listen.tls().then(|| (config.listen.certificate.clone(), config.listen.key.clone())),
-        access,
+        access: access.clone(),
         health: health.clone(),
         telemetry: telemetry.clone(),
         profile: config.profile.name(),
-        front: Front::new(context.clone(), hub, control, hands::new(config, gallery)),
+        front: Front::new(context.clone(), hub, control, hands::new(config, gallery), access),
         bound: Box::new(move |address| {
             ready.set("front", Ok(()));
             crate::print::line(&format!(

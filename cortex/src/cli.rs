@@ -13,15 +13,35 @@ pub(crate) struct Cli {
     /// Configuration file; without one the defaults hold.
     #[arg(short, long, global = true, env = "CORTEX_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// Where commands find the running system.
+    #[command(flatten)]
+    pub(crate) server: Server,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// The running system, as https://name:8443; without it the one that the configuration describes, on this machine.
+    #[arg(long, global = true)]
+    pub(crate) server: Option<String>,
+    /// PEM file of whoever signed the system's certificate; without it `listen.certificate` itself.
+    #[arg(long, global = true)]
+    pub(crate) ca: Option<PathBuf>,
+    /// File with the bearer token to use; without it the one that the system wrote for this machine.
+    #[arg(long, global = true)]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run everything in this process.
-    Up,
+    /// Run everything in this process. On a terminal alerts are shown there, a line each.
+    Up {
+        /// Show no alerts here.
+        #[arg(long)]
+        quiet: bool,
+    },
     /// Run everything on a demonstration camera, or on a source of your own.
     Demo(Demo),
     /// Check the configuration and say everything that is wrong with it.
@@ -54,6 +74,43 @@ pub(crate) enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Take an alert in hand, or say that it was a false alarm.
+    Acknowledge {
+        /// Its id, or the beginning of it, as `cortex watch` prints it.
+        alert: String,
+        /// It was a false alarm.
+        #[arg(long = "false")]
+        false_alarm: bool,
+        /// What was done about it.
+        #[arg(long, default_value = "")]
+        comment: String,
+    },
+    /// Issue a bearer token for a machine or a person at a command line, or end those of one.
+    Token {
+        /// Whose it is; it stands in the audit.
+        #[arg(long)]
+        subject: String,
+        /// What it may do: viewer, operator, investigator, enroller, approver, privacy_officer, administrator.
+        #[arg(long = "role", required_unless_present = "revoke")]
+        roles: Vec<String>,
+        /// It counts so many days; for ever without this.
+        #[arg(long, default_value_t = 0)]
+        days: u32,
+        /// End every token of the subject instead.
+        #[arg(long, conflicts_with = "roles")]
+        revoke: bool,
+    },
+    /// The audit of who did what.
+    Audit {
+        #[command(subcommand)]
+        command: Audit,
+    },
+    /// Print how often each rule was right on each camera, by what people said when they acknowledged.
+    Precision {
+        /// Only the last so many days.
+        #[arg(long)]
+        days: Option<u32>,
     },
     /// Enrol a person from pictures.
     Enroll {
@@ -102,6 +159,12 @@ pub(crate) enum Command {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Walk every chain in the store and say whether it is whole.
+    Verify,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// rtsp://…, a file, or /dev/video0; without it a loopback camera plays a clip.
@@ -110,6 +173,9 @@ pub(crate) struct Demo {
     /// The clip that the loopback camera plays, H.264 in MP4.
     #[arg(long)]
     pub(crate) clip: Option<PathBuf>,
+    /// Show no alerts on the terminal.
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Args)]

@@ -88,6 +88,12 @@ impl Config {
             Ok(entries) => entries,
             Err(wrong) => return wrong,
         };
+        let policy = cortex_ingest::Policy::new(&self.ingest);
+        let addresses = entries.cameras.iter().enumerate().filter_map(|(n, camera)| {
+            let error = policy.check(&camera.url, camera.origin()).err()?;
+            Some(format!("`cameras[{n}].url` {}", error.to_string().trim_start_matches("address: ")))
+        });
+        let mut wrong: Vec<String> = addresses.collect();
         let mut tables = Tables::default();
         for zone in entries.zones {
             tables.take_config(&v1::ConfigEntry { entry: Some(Entry::Zone(zone)) });
@@ -104,8 +110,22 @@ impl Config {
             let why = cortex_detector::rules::calibrates(camera.ground.as_ref()?).err()?;
             Some(format!("`cameras[{n}].ground` cannot be used: {why}"))
         };
-        let rules = entries.rules.iter().enumerate().filter_map(check);
-        entries.cameras.iter().enumerate().filter_map(ground).chain(rules).collect()
+        wrong.extend(entries.cameras.iter().enumerate().filter_map(ground));
+        wrong.extend(entries.rules.iter().enumerate().filter_map(check));
+        wrong
+    }
+
+    /// The sections that differ from `other` and are read at the start only: everything but cameras, zones and rules.
+    pub(crate) fn needs_restart(&self, other: &Self) -> Vec<String> {
+        let sections = |config: &Self| serde_json::to_value(config).unwrap_or_default();
+        let (ours, theirs) = (sections(self), sections(other));
+        let names = ours.as_object().into_iter().flat_map(|all| all.keys());
+        names
+            .filter(|name| {
+                !["cameras", "zones", "rules"].contains(&name.as_str()) && ours[*name] != theirs[*name]
+            })
+            .cloned()
+            .collect()
     }
 }
 
@@ -147,6 +167,49 @@ mod tests {
             let file = Path::new("../docs/examples").join(format!("{name}.toml"));
             let config = load(Some(&file)).unwrap_or_else(|errors| panic!("{errors}"));
             assert!(config.rules.len() >= 3, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_over_while_running_and_what_needs_a_restart() {
+        let load = |text: &str| {
+            config::load_text::<Config>(config::DEFAULTS, "x.toml", text, [], Config::validate).unwrap()
+        };
+        let camera = "[[cameras]]\nid = 'a'\nurl = 'test://pattern'\n";
+        assert!(load("").needs_restart(&load(camera)).is_empty());
+        let changed = load(&format!("[ingest]\nrate = 4.0\n[alerter]\ngroup_s = 1.0\n{camera}"));
+        assert_eq!(load("").needs_restart(&changed), ["alerter", "ingest"]);
+    }
+
+    /// What the start would refuse is found by `cortex check`, with its line.
+    #[test]
+    fn an_entry_that_the_start_would_refuse_is_found_with_its_line() {
+        let points: Vec<String> = (0..65).map(|n| format!("[{}, 0.5]", n as f32 / 64.0)).collect();
+        for (text, said) in [
+            (
+                "[[cameras]]\nid = 'a'\nurl = 'gopher://host/a'\n".to_owned(),
+                "x.toml:3:7: `cameras[0].url` scheme `gopher` is not allowed",
+            ),
+            (
+                "[[cameras]]\nid = 'a'\nurl = 'rtsp://169.254.169.254/a'\n".to_owned(),
+                "x.toml:3:7: `cameras[0].url` 169.254.169.254 is in one of `ingest.forbidden_networks`",
+            ),
+            (
+                "[[cameras]]\nid = 'a'\nurl = 'test://pattern'\nsite = 'a b'\n".to_owned(),
+                "x.toml:4:8: `cameras[0].site` must be 1 to 64 letters",
+            ),
+            (
+                format!("[[zones]]\nid = 'z'\ncamera = 'a'\npoints = [{}]\n", points.join(", ")),
+                "x.toml:4:10: `zones[0].points` must be 3 to 64 different points",
+            ),
+            (
+                "[[zones]]\nid = 'z'\ncamera = 'a'\npoints = [[0, 0], [1, 1], [0, 0]]\n".to_owned(),
+                "x.toml:4:10: `zones[0].points` must be 3 to 64 different points",
+            ),
+        ] {
+            let errors = config::load_text::<Config>(config::DEFAULTS, "x.toml", &text, [], Config::validate);
+            let errors = errors.unwrap_err().to_string();
+            assert!(errors.contains(said), "{said}\nis not in\n{errors}");
         }
     }
 

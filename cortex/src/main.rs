@@ -2,6 +2,7 @@
 
 mod analyze;
 mod app;
+mod audit;
 mod cli;
 mod config;
 mod demo;
@@ -50,8 +51,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
+    let target = remote::Target::new(&config, &cli.server);
     match cli.command {
-        Command::Up => block_on(app::up(config, cli.config.as_deref())),
+        Command::Up { quiet } => block_on(app::up(config, cli.config.as_deref(), quiet)),
         Command::Demo(demo) => demo::run(config, &demo),
         Command::Check => {
             app::entries(&config, &[])?;
@@ -59,12 +61,20 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Doctor => doctor::run(&config),
-        Command::Login => block_on(remote::login(&config)),
-        Command::Probe { url, credential } => block_on(remote::probe(&config, url, credential)),
-        Command::Tap { topic, camera } => block_on(remote::tap(&config, topic, camera)),
-        Command::Watch { cursor, json } => block_on(remote::watch(&config, cursor.as_deref(), json)),
+        Command::Login => block_on(remote::login(&target)),
+        Command::Probe { url, credential } => block_on(remote::probe(&target, url, credential)),
+        Command::Tap { topic, camera } => block_on(remote::tap(&target, topic, camera)),
+        Command::Watch { cursor, json } => block_on(remote::watch(&target, cursor.as_deref(), json)),
+        Command::Acknowledge { alert, false_alarm, comment } => {
+            block_on(remote::acknowledge(&target, &alert, false_alarm, comment))
+        }
+        Command::Token { subject, roles, days, revoke } => {
+            block_on(remote::token(&target, subject, roles, days, revoke))
+        }
+        Command::Audit { command: cli::Audit::Verify } => audit::verify(&config),
+        Command::Precision { days } => block_on(remote::precision(&target, days)),
         Command::Enroll { name, images, watch } => {
-            block_on(remote::enroll(&config, name, &images, watch.as_deref()))
+            block_on(remote::enroll(&target, name, &images, watch.as_deref()))
         }
         Command::Embed(options) => embed::run(&config, &options),
         Command::Redact { input, out } => redact::run(&config, &input, &out),

@@ -79,6 +79,7 @@ fn judge(clip: &Path, heads: &Heads, most: f32) {
         id: "campus".into(),
         site: "default".into(),
         url: format!("file://{}", clip.display()),
+        origin: v1::Origin::File as i32,
         playback: v1::Playback::Fast as i32,
         ..Default::default()
     });

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::{
     Config, Error,
-    address::check_url,
+    address::Policy,
     backoff::{Backoff, jitter},
     feed::{Feed, Pace, RECORDED_US, with_picture},
     outage::{self, News, Outage, anomaly},
@@ -104,7 +104,7 @@ impl Camera {
 
     /// One connection, to its end. `Ok` when there is nothing more to play.
     fn play(&self, feed: &Arc<Mutex<Feed>>, health: &mut Health, fast: bool) -> Result<(), Error> {
-        check_url(&self.entry.url, &self.config.schemes)?;
+        Policy::new(&self.config).check_hosts(&self.entry.url, self.entry.origin())?;
         let login = match self.entry.credential.as_str() {
             "" => None,
             name => Some((self.credentials)(name).ok_or_else(|| Error::Credential(name.to_owned()))?),

@@ -1,4 +1,8 @@
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
+
+use crate::network::Network;
 
 /// How cameras are read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -18,6 +22,12 @@ pub struct Config {
     pub offline_after_s: f32,
     /// Schemes that camera addresses may have.
     pub schemes: Vec<String>,
+    /// Networks that cameras may be in.
+    pub networks: Vec<String>,
+    /// Networks that no camera may be in, whatever `networks` has.
+    pub forbidden_networks: Vec<String>,
+    /// Folders whose files the API may name as cameras; a configuration file may name any file.
+    pub folders: Vec<PathBuf>,
     /// The detector's models run on every so many-th frame of a file that is played fast; tracks are carried between.
     #[serde(skip)]
     pub detect_every: u64,
@@ -48,6 +58,9 @@ impl Default for Config {
             stall_s: 5.0,
             offline_after_s: 10.0,
             schemes: ["rtsp", "rtsps", "file", "v4l2", "test"].map(str::to_owned).to_vec(),
+            networks: ["0.0.0.0/0", "::/0"].map(str::to_owned).to_vec(),
+            forbidden_networks: ["169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"].map(str::to_owned).to_vec(),
+            folders: Vec::new(),
             detect_every: 1,
             end_with_files: false,
         }
@@ -66,6 +79,12 @@ impl Config {
         }
         if self.stall_s < 1.0 || self.offline_after_s < 1.0 {
             wrong.push("`ingest.stall_s` and `ingest.offline_after_s` must be at least 1 second".to_owned());
+        }
+        for (key, networks) in
+            [("networks", &self.networks), ("forbidden_networks", &self.forbidden_networks)]
+        {
+            let found = networks.iter().filter_map(|text| text.parse::<Network>().err());
+            wrong.extend(found.map(|error| format!("`ingest.{key}`: {error}")));
         }
         wrong
     }

@@ -22,6 +22,7 @@ mod config;
 mod error;
 mod feed;
 mod length;
+mod network;
 mod outage;
 mod pipeline;
 mod probe;
@@ -29,7 +30,7 @@ mod recorder;
 mod report;
 mod source;
 
-pub use address::check_url;
+pub use address::Policy;
 pub use camera::Credentials;
 pub use config::Config;
 pub use error::Error;

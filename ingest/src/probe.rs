@@ -9,21 +9,22 @@ use cortex_proto::v1;
 
 use crate::{
     Config, Credentials, Error,
-    address::check_url,
+    address::Policy,
     pipeline::{Event, Open, Pipeline},
 };
 
 /// Pictures looked at for the rate.
 const PICTURES: usize = 30;
 
-/// Looks at an address for `limit` at most: codec, size, rate, time to the first picture, and warnings in plain words.
+/// Looks at an address that `origin` names, for `limit` at most: codec, size, rate, time to the first picture, and warnings in plain words.
 pub fn probe(
     request: &v1::ProbeRequest,
+    origin: v1::Origin,
     config: &Config,
     credentials: &Credentials,
     limit: Duration,
 ) -> Result<v1::ProbeResponse, Error> {
-    check_url(&request.url, &config.schemes)?;
+    Policy::new(config).check_hosts(&request.url, origin)?;
     let login = match request.credential.as_str() {
         "" => None,
         name => Some(credentials(name).ok_or_else(|| Error::Credential(name.to_owned()))?),

@@ -64,6 +64,34 @@ impl Enroller {
         Ok((picture, all))
     }
 
+    /// The faces of a still as an answer to whoever may know them, largest first.
+    pub fn describe(&mut self, bytes: &[u8]) -> Result<v1::EmbedResponse, Error> {
+        let (picture, faces) = self.embed(bytes)?;
+        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        let face = |found: Embedded| v1::EmbeddedFace {
+            r#box: Some(v1::Box {
+                x1: found.face.rect.x1 / width,
+                y1: found.face.rect.y1 / height,
+                x2: found.face.rect.x2 / width,
+                y2: found.face.rect.y2 / height,
+            }),
+            score: found.face.score,
+            landmarks: found
+                .face
+                .landmarks
+                .iter()
+                .map(|point| v1::Point { x: point[0] / width, y: point[1] / height })
+                .collect(),
+            embedding: found.embedding.0,
+            model: self.space().to_owned(),
+        };
+        Ok(v1::EmbedResponse {
+            width: picture.width() as u32,
+            height: picture.height() as u32,
+            faces: faces.into_iter().map(face).collect(),
+        })
+    }
+
     /// The space of the vectors.
     pub fn space(&self) -> &str {
         self.model.space()

@@ -162,6 +162,15 @@ impl Auditor {
     }
 }
 
+/// Everybody who ever wrote a chain.
+///
+/// # Errors
+/// The store failed.
+pub fn writers(store: &dyn Store) -> Result<Vec<String>, store::Error> {
+    let owners = store.scan(&Scan::table(&table::TERMS))?;
+    Ok(owners.iter().filter_map(|row| row.partition.strip_prefix("audit/").map(str::to_owned)).collect())
+}
+
 /// Walks the chain of a writer over all its terms.
 ///
 /// # Errors

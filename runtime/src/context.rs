@@ -12,6 +12,7 @@ use crate::{
     stage::Fatal,
     store::{Row, Store, StoredRow},
     tables::Tables,
+    telemetry::trace::Work,
 };
 
 /// Shared by everything in a process; cloning it copies pointers.
@@ -51,14 +52,16 @@ impl Context {
         self.lifecycle.stop()
     }
 
-    /// Publishes one message to a partition.
+    /// Publishes one message to a partition. It begins a trace, if it is drawn.
     pub fn publish<M: Message>(
         &self,
         message: M,
         partition: u32,
         writer: &Writer,
     ) -> Result<(), crate::bus::Error> {
-        self.bus.publish(&[Outgoing::new(message, partition)], writer)
+        let work = Work::begin(M::TOPIC);
+        let message = Outgoing { trace: work.traceparent(), ..Outgoing::new(message, partition) };
+        self.bus.publish(&[message], writer)
     }
 
     /// Stores a fact, then publishes it. After an error the same call may be made again.

@@ -23,6 +23,8 @@ pub struct Tables {
     pub zones: BTreeMap<(String, String), v1::Zone>,
     /// By id.
     pub rules: BTreeMap<String, v1::Rule>,
+    /// Partition and site of every camera that ever was, by id: they are chosen once and outlive the camera.
+    pub places: BTreeMap<String, (u32, String)>,
     /// Counts the changes of the gallery.
     pub gallery_version: u64,
     /// The highest version among zones and rules.
@@ -58,6 +60,7 @@ impl Tables {
 
     /// Takes in one entry of topic `cameras`.
     pub fn take_camera(&mut self, camera: &v1::Camera) {
+        self.places.insert(camera.id.clone(), (camera.partition, camera.site.clone()));
         if camera.deleted {
             self.cameras.remove(&camera.id);
         } else {

@@ -194,7 +194,8 @@ async fn only_health_answers_without_credentials() {
 #[tokio::test]
 async fn roles_decide_which_method_answers() {
     let room = Room::new();
-    let viewer = format!("Bearer {}", room.access.token("wall", &[Role::Viewer], 0).unwrap().expose());
+    let viewer =
+        format!("Bearer {}", room.access.token("boss", "wall", &[Role::Viewer], 0).unwrap().expose());
     let ask = |path: &'static str| room.status(get_of(path, &[("authorization", viewer.as_str())]));
     assert_eq!(ask("/cortex.v1.CameraService/List").await, StatusCode::OK);
     assert_eq!(ask("/cortex.v1.AlertService/Subscribe").await, StatusCode::OK);
@@ -225,7 +226,8 @@ async fn refusals_are_in_the_form_of_the_client() {
         );
         assert!(!answer.headers()["grpc-message"].is_empty());
     }
-    let viewer = format!("Bearer {}", room.access.token("wall", &[Role::Viewer], 0).unwrap().expose());
+    let viewer =
+        format!("Bearer {}", room.access.token("boss", "wall", &[Role::Viewer], 0).unwrap().expose());
     let headers = [("content-type", "application/grpc"), ("authorization", viewer.as_str())];
     let answer = room.ask(request("POST", "/cortex.v1.CameraService/Delete", &headers)).await;
     assert_eq!(answer.headers()["grpc-status"], "7");
@@ -236,7 +238,7 @@ async fn refusals_are_in_the_form_of_the_client() {
 #[tokio::test]
 async fn no_web_page_reaches_the_port() {
     let room = Room::new();
-    let token = format!("Bearer {}", room.access.token("t", &[Role::Viewer], 0).unwrap().expose());
+    let token = format!("Bearer {}", room.access.token("boss", "t", &[Role::Viewer], 0).unwrap().expose());
     let ask = |headers: &[(&'static str, &'static str)]| {
         let headers: Vec<(&str, &str)> =
             headers.iter().copied().chain([("authorization", token.as_str())]).collect();
@@ -290,7 +292,7 @@ async fn the_command_line_has_a_token_that_only_its_owner_reads() {
 #[tokio::test]
 async fn the_store_has_hashes_only_and_the_audit_has_every_login() {
     let room = Room::new();
-    let token = room.access.token("t", &[Role::Viewer], 60).unwrap();
+    let token = room.access.token("boss", "t", &[Role::Viewer], 60).unwrap();
     let session = room.access.login(room.access.link().unwrap().expose()).unwrap();
     for row in room.store.scan(&Scan::table(&table::ACCESS)).unwrap() {
         for secret in [token.expose(), session.expose()] {

@@ -280,8 +280,8 @@ zone = "dor"
         "5:12: `cameras[2].id` must be 1 to 64 letters",
         "5:25: `cameras[2].url` must be like",
         "9:10: `zones[0].camera` names `yrad`, which is no camera here; did you mean `yard`?",
-        "10:10: `zones[0].points` must be 0 to 1, or pixels with `size",
-        "15:10: `zones[1].points` must be 3 to 256 points",
+        "10:10: `zones[0].points` must be 0 to 1, or pixels within `size",
+        "15:10: `zones[1].points` must be 3 to 64 different points",
         "20:8: `rules[0].zone` names `dor`, which is no zone here; did you mean `door`?",
     ] {
         assert!(all.contains(part), "{part}\nis not among\n{all}");

@@ -1,4 +1,7 @@
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use cortex_proto::{
     topics,
@@ -69,15 +72,46 @@ impl AlertService for Front {
         Ok(Response::new(v1::ListAlertsResponse { alerts: alerts.await? }))
     }
 
+    async fn precision(
+        &self,
+        request: Request<v1::PrecisionRequest>,
+    ) -> Result<Response<v1::PrecisionResponse>, Status> {
+        let since_us = request.into_inner().since_us;
+        let store = self.context.store.clone();
+        let rules = blocking(move || {
+            let mut rules: BTreeMap<(String, String), (u32, u32)> = BTreeMap::new();
+            for row in store.scan(&Scan::table(&table::VERDICTS))? {
+                let Ok(verdict) = v1::Verdict::decode(row.body.as_slice()) else { continue };
+                if verdict.time_us >= since_us {
+                    let (all, wrong) = rules.entry((verdict.rule, verdict.camera)).or_default();
+                    *all += 1;
+                    *wrong += u32::from(verdict.false_alarm);
+                }
+            }
+            Ok(rules)
+        });
+        let rule = |((rule, camera), (acknowledged, false_alarms))| v1::RulePrecision {
+            rule,
+            camera,
+            acknowledged,
+            false_alarms,
+            precision: (acknowledged - false_alarms) as f32 / acknowledged as f32,
+        };
+        let rules = rules.await?.into_iter().map(rule).collect();
+        Ok(Response::new(v1::PrecisionResponse { rules }))
+    }
+
     async fn acknowledge(
         &self,
         request: Request<v1::AcknowledgeRequest>,
     ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
         let subject = subject(&request)?;
-        let request = request.into_inner();
-        if request.comment.chars().count() > COMMENT {
+        if request.get_ref().comment.chars().count() > COMMENT {
             return Err(Status::invalid_argument(format!("comment: at most {COMMENT} characters")));
         }
+        let verdict = if request.get_ref().false_alarm { "false alarm" } else { "" };
+        self.audited(&request, "acknowledge", &request.get_ref().alert, verdict).await?;
+        let request = request.into_inner();
         let mut live = self.hub.alerts();
         let act = v1::Act {
             id: random_id()?,

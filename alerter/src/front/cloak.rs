@@ -9,6 +9,8 @@ impl CloakService for Front {
         &self,
         request: Request<v1::RedactRequest>,
     ) -> Result<Response<v1::RedactResponse>, Status> {
+        let bytes = format!("{} bytes", request.get_ref().picture.len());
+        self.audited(&request, "redact", "picture", &bytes).await?;
         (self.hands.redact)(request.into_inner()).await.map(Response::new)
     }
 }

@@ -63,18 +63,8 @@ impl LiveService for Front {
             request.into_inner().frame.ok_or_else(|| Status::invalid_argument("frame: is missing"))?;
         let store = self.context.store.clone();
         let found = blocking(move || {
-            // The row's partition is the hour of stream time, which the id does not tell: the latest hours are tried.
-            let now = wall_clock();
-            let mut hours: Vec<String> = (0..24 * 31)
-                .map(|hour| rows::camera_hour(&frame.camera, now - hour * 3_600_000_000))
-                .collect();
-            hours.push(rows::camera_hour(&frame.camera, 946_684_800_000_000));
-            for hour in hours {
-                if let Some(body) = store.get(&table::STILLS, &hour, &rows::frame_place(&frame))? {
-                    return Ok(v1::Still::decode(body.as_slice()).ok());
-                }
-            }
-            Ok(None)
+            let found = store.get(&table::STILLS, &rows::still_block(&frame), &rows::frame_place(&frame))?;
+            Ok(found.and_then(|body| v1::Still::decode(body.as_slice()).ok()))
         });
         found
             .await?

@@ -1,9 +1,11 @@
 //! The public API: one file for each service. Who may call what is decided before, by the access layer.
 
+mod access;
 mod alerts;
 mod cameras;
 mod cloak;
 mod debug;
+mod embed;
 mod identities;
 mod live;
 mod logs;
@@ -12,12 +14,16 @@ mod rules;
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use cortex_proto::v1::{
-    self, alert_service_server::AlertServiceServer, camera_service_server::CameraServiceServer,
-    cloak_service_server::CloakServiceServer, debug_service_server::DebugServiceServer,
+    self, access_service_server::AccessServiceServer, alert_service_server::AlertServiceServer,
+    camera_service_server::CameraServiceServer, cloak_service_server::CloakServiceServer,
+    debug_service_server::DebugServiceServer, embed_service_server::EmbedServiceServer,
     identity_service_server::IdentityServiceServer, live_service_server::LiveServiceServer,
     log_service_server::LogServiceServer, rule_service_server::RuleServiceServer,
 };
-use cortex_runtime::{Context, access::Subject};
+use cortex_runtime::{
+    Context,
+    access::{Access, Subject},
+};
 use futures::Stream;
 use tonic::{Request, Status, service::Routes};
 
@@ -33,6 +39,8 @@ pub struct Hands {
     pub probe: Call<v1::ProbeRequest, v1::ProbeResponse>,
     /// Cloaker: redact a still.
     pub redact: Call<v1::RedactRequest, v1::RedactResponse>,
+    /// Recognizer: embed the faces of a still.
+    pub embed: Call<v1::EmbedRequest, v1::EmbedResponse>,
     /// Recognizer: enrol a person.
     pub enrol: Call<v1::EnrolRequest, v1::EnrolResponse>,
     /// Recognizer: everybody enrolled.
@@ -48,6 +56,7 @@ pub struct Front {
     pub(crate) hub: Hub,
     pub(crate) control: Control,
     pub(crate) hands: Hands,
+    access: Access,
 }
 
 /// What every streaming method answers.
@@ -57,9 +66,32 @@ pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send
 const MOST_BYTES: usize = 64 << 20;
 
 impl Front {
-    /// The API over these parts.
-    pub fn new(context: Context, hub: Hub, control: Control, hands: Hands) -> Self {
-        Self { context, hub, control, hands }
+    /// The API over these parts. What changes something or is sensitive is audited through `access`.
+    pub fn new(context: Context, hub: Hub, control: Control, hands: Hands, access: Access) -> Self {
+        Self { context, hub, control, hands, access }
+    }
+
+    /// Writes down that the caller does `action` on `object`, before it is done: what cannot be audited is refused.
+    /// `detail` has nothing biometric, no name and no secret.
+    pub(crate) fn audited<T>(
+        &self,
+        request: &Request<T>,
+        action: &'static str,
+        object: &str,
+        detail: &str,
+    ) -> impl Future<Output = Result<(), Status>> + use<T> {
+        let (access, subject) = (self.access.clone(), subject(request));
+        let (object, detail) = (object.to_owned(), detail.to_owned());
+        async move {
+            let name = subject?.name;
+            let written =
+                tokio::task::spawn_blocking(move || access.audit(&name, action, &object, &detail)).await;
+            let written = written.map_err(|_| Status::internal("writing the audit panicked"))?;
+            written.map_err(|error| {
+                tracing::error!(%error, action, "not audited, so not done");
+                Status::unavailable("it cannot be audited now, so it is not done: the log says why")
+            })
+        }
     }
 
     /// Every service, with health and reflection.
@@ -82,7 +114,9 @@ impl Front {
                     .max_decoding_message_size(MOST_BYTES)
                     .max_encoding_message_size(MOST_BYTES),
             )
-            .add_service(DebugServiceServer::new(self.clone()));
+            .add_service(DebugServiceServer::new(self.clone()))
+            .add_service(EmbedServiceServer::new(self.clone()).max_decoding_message_size(MOST_BYTES))
+            .add_service(AccessServiceServer::new(self.clone()));
         routes = routes.add_service(health).add_service(reflection);
         routes
     }

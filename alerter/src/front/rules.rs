@@ -18,6 +18,13 @@ impl RuleService for Front {
         &self,
         request: Request<v1::UpsertRuleRequest>,
     ) -> Result<Response<v1::UpsertRuleResponse>, Status> {
+        let entry = &request.get_ref().entry;
+        let (object, kind) = match entry {
+            Some(upsert_rule_request::Entry::Zone(zone)) => (format!("{}/{}", zone.camera, zone.id), "zone"),
+            Some(upsert_rule_request::Entry::Rule(rule)) => (rule.id.clone(), "rule"),
+            None => return Err(Status::invalid_argument("entry: a zone or a rule is missing")),
+        };
+        self.audited(&request, "upsert", &object, kind).await?;
         let control = self.control.clone();
         let version = match request.into_inner().entry {
             Some(upsert_rule_request::Entry::Zone(zone)) => write(move || control.upsert_zone(zone)).await?,
@@ -31,6 +38,12 @@ impl RuleService for Front {
         &self,
         request: Request<v1::DeleteRuleRequest>,
     ) -> Result<Response<v1::DeleteRuleResponse>, Status> {
+        let (object, kind) = match &request.get_ref().entry {
+            Some(delete_rule_request::Entry::Zone(id)) => (format!("{}/{}", id.camera, id.id), "zone"),
+            Some(delete_rule_request::Entry::Rule(id)) => (id.clone(), "rule"),
+            None => return Err(Status::invalid_argument("entry: a zone or a rule is missing")),
+        };
+        self.audited(&request, "delete", &object, kind).await?;
         let control = self.control.clone();
         match request.into_inner().entry {
             Some(delete_rule_request::Entry::Zone(id)) => write(move || control.delete_zone(&id)).await?,

@@ -224,6 +224,7 @@ fn tables(config: &Config, camera: &str, url: &str) -> anyhow::Result<Tables> {
         name: camera.to_owned(),
         site: "default".to_owned(),
         url: url.to_owned(),
+        origin: v1::Origin::File as i32,
         playback: v1::Playback::Fast as i32,
         version: 1,
         ..Default::default()

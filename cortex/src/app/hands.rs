@@ -25,15 +25,16 @@ pub(super) fn new(config: &Config, gallery: Option<Gallery>) -> Hands {
         Redactor::load(&library, &redacting.infer, redacting.cloaker.clone())
             .map_err(|error| error.to_string())
     });
-    let enroller = Lazy::new(move || {
+    let enroller = Arc::new(Lazy::new(move || {
         let library = Library::load(&enrolling.infer).map_err(|error| error.to_string())?;
         Enroller::load(&library, &enrolling.infer).map_err(|error| error.to_string())
-    });
-    let (enrols, lists, forgets) = (gallery.clone(), gallery.clone(), gallery);
+    }));
+    let embedder = Arc::clone(&enroller);
+    let (embeds, enrols, lists, forgets) = (gallery.clone(), gallery.clone(), gallery.clone(), gallery);
     Hands {
         probe: call(move |request| {
             let logins = credentials(&probing).map_err(|error| Status::internal(error.to_string()))?;
-            cortex_ingest::probe(&request, &probing.ingest, &logins, PROBE)
+            cortex_ingest::probe(&request, v1::Origin::Api, &probing.ingest, &logins, PROBE)
                 .map_err(|error| Status::unavailable(error.to_string()))
         }),
         redact: call(move |request: v1::RedactRequest| {
@@ -43,6 +44,10 @@ pub(super) fn new(config: &Config, gallery: Option<Gallery>) -> Hands {
                     done.map_err(|error| Status::invalid_argument(error.to_string()))?;
                 Ok(v1::RedactResponse { picture, redacted: redacted as u32 })
             })
+        }),
+        embed: call(move |request: v1::EmbedRequest| {
+            on(embeds.as_ref())?;
+            embedder.with(|enroller| enroller.describe(&request.picture).map_err(|error| refused(&error)))
         }),
         enrol: call(move |request: v1::EnrolRequest| {
             let gallery = on(enrols.as_ref())?;

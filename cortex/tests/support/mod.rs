@@ -117,11 +117,11 @@ impl Cortex {
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.try_send(line))));
         let login = loop {
             let line = receiver.recv_timeout(LIMIT).expect("cortex prints a login link");
-            if let Some(link) = line.trim().strip_prefix("http://") {
-                break format!("http://{link}");
+            if line.contains("://") {
+                break line.trim().to_owned();
             }
         };
-        let address = login.trim_start_matches("http://").split('/').next().unwrap().to_owned();
+        let address = login.split('/').nth(2).unwrap().to_owned();
         Self { child, address, login, data: data.to_owned() }
     }
 

@@ -13,6 +13,8 @@ import { Measures } from "./Measures";
 import { PathOverlay } from "./PathOverlay";
 import { SeverityBadge } from "./SeverityBadge";
 import { StillPicture } from "./StillPicture";
+import { Timeline } from "./Timeline";
+import { usePrecision } from "./usePrecision";
 import style from "./AlertDrawer.module.css";
 
 /** Everything about one alert. */
@@ -57,7 +59,13 @@ function Details(props: { readonly alert: Alert }) {
           Latest: {anomaly.why}
         </Text>
       )}
+      {alert.damped && (
+        <Text size="sm" c="dimmed">
+          {alert.damped}
+        </Text>
+      )}
       <AcknowledgeForm key={alert.id} alert={alert} />
+      {alert.timeline.length > 1 && <Timeline moments={alert.timeline} count={alert.count} />}
       {anomaly && anomaly.measures.length > 0 && <Measures measures={anomaly.measures} />}
       <AlertFacts alert={alert} />
     </div>
@@ -67,6 +75,7 @@ function Details(props: { readonly alert: Alert }) {
 function AlertFacts(props: { readonly alert: Alert }) {
   const { alert } = props;
   const log = useStore(useDesk().log);
+  const precision = usePrecision(alert);
   const now = new Date();
   const anomaly = alert.latest;
   const facts: Fact[] = [
@@ -80,6 +89,7 @@ function AlertFacts(props: { readonly alert: Alert }) {
     ["First", clockText(alert.firstUs, now)],
     ["Latest", clockText(alert.lastUs, now)],
     ["Anomalies", String(alert.count)],
+    ["Rule was right", precision],
     ["Answered by", alert.acknowledgedBy],
     ["Comment", alert.comment],
     ["False alarm", alert.falseAlarm ? "yes" : ""],

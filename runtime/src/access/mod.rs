@@ -31,6 +31,7 @@ pub use layer::{AccessLayer, AccessService};
 pub use login::{COOKIE, LINK_LIFE_S};
 pub use roles::Role;
 pub use tls::{BindError, check_bind};
+pub use tokens::CLI;
 pub(crate) use tokens::write_private;
 
 /// Who asks, from the credential. In the extensions of every request that passed [`AccessLayer`].
@@ -62,7 +63,7 @@ struct Inner {
 pub struct Settings {
     /// Where accounts, sessions and tokens are.
     pub store: Arc<dyn Store>,
-    /// Every login and every token is written there first.
+    /// Everything that changes something or is sensitive is written there first.
     pub audit: Auditor,
     /// The clock on the wall.
     pub clock: WallClock,
@@ -114,6 +115,15 @@ impl Access {
             failures: Mutex::default(),
             known: Mutex::default(),
         }))
+    }
+
+    /// Writes down that `subject` does `action` on `object`, before it is done. `detail` has nothing biometric and no
+    /// secret. It waits for the disk.
+    ///
+    /// # Errors
+    /// It was not written, so it must not be done.
+    pub fn audit(&self, subject: &str, action: &str, object: &str, detail: &str) -> Result<(), audit::Error> {
+        self.0.audit.write(subject, action, object, detail)
     }
 
     fn now_us(&self) -> i64 {

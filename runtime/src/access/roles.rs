@@ -33,6 +33,21 @@ pub const ROLES: [Role; 7] = [
     Role::Administrator,
 ];
 
+impl Role {
+    /// The word for it in requests and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Investigator => "investigator",
+            Self::Enroller => "enroller",
+            Self::Approver => "approver",
+            Self::PrivacyOfficer => "privacy_officer",
+            Self::Administrator => "administrator",
+        }
+    }
+}
+
 use Role::{Administrator, Approver, Enroller, Investigator, Operator, PrivacyOfficer, Viewer};
 
 /// Who watches.
@@ -49,6 +64,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("AlertService/Subscribe", WATCHERS),
     ("AlertService/List", WATCHERS),
     ("AlertService/Acknowledge", ANSWERERS),
+    ("AlertService/Precision", WATCHERS),
     ("CameraService/List", WATCHERS),
     ("CameraService/WatchStatus", WATCHERS),
     ("CameraService/Upsert", ADMINISTRATORS),
@@ -67,6 +83,8 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("CloakService/Redact", &ROLES),
     ("DebugService/Tap", ADMINISTRATORS),
     ("EmbedService/Embed", &[Enroller, Administrator]),
+    ("AccessService/Issue", ADMINISTRATORS),
+    ("AccessService/Revoke", ADMINISTRATORS),
 ];
 
 /// What a path needs.
@@ -125,7 +143,8 @@ mod tests {
     fn every_method_has_somebody_and_changes_are_not_for_viewers() {
         for (method, roles) in METHODS {
             assert!(roles.contains(&Role::Administrator), "{method} answers nobody who sets up");
-            let changes = ["Upsert", "Delete", "Enrol", "Acknowledge", "Tap", "Embed", "Probe"];
+            let changes =
+                ["Upsert", "Delete", "Enrol", "Acknowledge", "Tap", "Embed", "Probe", "Issue", "Revoke"];
             if changes.iter().any(|change| method.ends_with(&format!("/{change}"))) {
                 assert!(!roles.contains(&Role::Viewer), "{method} is open to viewers");
             }

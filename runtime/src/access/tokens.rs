@@ -10,15 +10,15 @@ use super::{Access, Error, Role, Subject, credentials::Kind};
 use crate::config::Secret;
 
 /// The account of the local command line.
-const CLI: &str = "cli";
+pub const CLI: &str = "cli";
 
 impl Access {
-    /// A bearer token for a machine. It is shown here and never again. `life_s` 0 is for ever.
+    /// A bearer token for `name`, given by `by`. It is shown here and never again. `life_s` 0 is for ever.
     ///
     /// # Errors
     /// The store or the audit failed; then there is no token.
-    pub fn token(&self, name: &str, roles: &[Role], life_s: i64) -> Result<Secret, Error> {
-        self.0.audit.write(name, "token", name, &format!("{roles:?}"))?;
+    pub fn token(&self, by: &str, name: &str, roles: &[Role], life_s: i64) -> Result<Secret, Error> {
+        self.0.audit.write(by, "token", name, &format!("{roles:?}"))?;
         self.issue(Kind::Token, &Subject { name: name.to_owned(), roles: roles.to_vec() }, life_s)
     }
 
@@ -30,6 +30,15 @@ impl Access {
         self.end(Kind::Token, token)
     }
 
+    /// Ends every bearer token of `name`, by `by`.
+    ///
+    /// # Errors
+    /// The store or the audit failed; then they still count.
+    pub fn revoke_all(&self, by: &str, name: &str) -> Result<(), Error> {
+        self.0.audit.write(by, "revoke", name, "")?;
+        self.tidy(Kind::Token, Some(name))
+    }
+
     /// Writes a new token of the local command line to `cli.token` in the data folder, mode 0600; the one of an
     /// earlier start is void. Answers the file.
     ///
@@ -39,7 +48,7 @@ impl Access {
         self.tidy(Kind::Token, Some(CLI))?;
         self.tidy(Kind::Session, None)?;
         self.tidy(Kind::Link, None)?;
-        let token = self.token(CLI, &[Role::Administrator], 0)?;
+        let token = self.token("local", CLI, &[Role::Administrator], 0)?;
         let path = data.join("cli.token");
         write_private(&path, token.expose().as_bytes())
             .map_err(|source| Error::File { path: path.display().to_string(), source })?;

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use cortex_proto::v1;
 use serde::{Deserialize, Serialize};
 
-use super::error::nearest;
+use super::{
+    checks::{self, Wrong},
+    error::nearest,
+};
 pub use super::ground::{Ground, Person, Place};
 
 /// A `[[cameras]]` entry.
@@ -213,7 +216,7 @@ impl Check<'_> {
     fn cameras(&mut self, cameras: &[Camera]) {
         let mut ids = BTreeSet::new();
         for (n, camera) in cameras.iter().enumerate() {
-            self.id(&format!("cameras[{n}].id"), &camera.id);
+            self.all(&format!("cameras[{n}]"), checks::camera(&camera.into()));
             if !ids.insert(&camera.id) {
                 self.wrong.push(format!("`cameras[{n}].id` is `{}` again: ids are unique", camera.id));
             }
@@ -230,38 +233,21 @@ impl Check<'_> {
             if let Some(wrong) = camera.ground.as_ref().and_then(Ground::wrong) {
                 self.wrong.push(format!("`cameras[{n}].ground` {wrong}"));
             }
-            if !(0.0..=60.0).contains(&camera.rate) {
-                self.wrong.push(format!("`cameras[{n}].rate` must be 0 to 60 pictures a second"));
-            }
         }
     }
 
     fn zones(&mut self, zones: &[Zone]) {
         let mut ids = BTreeSet::new();
         for (n, zone) in zones.iter().enumerate() {
-            self.id(&format!("zones[{n}].id"), &zone.id);
             if !ids.insert((&zone.camera, &zone.id)) {
                 self.wrong
                     .push(format!("`zones[{n}].id` is `{}` again on camera `{}`", zone.id, zone.camera));
             }
             self.camera(&format!("zones[{n}].camera"), &zone.camera);
-            let least = if zone.shape == Shape::Line { 2 } else { 3 };
-            if zone.points.len() < least || zone.points.len() > 256 {
-                self.wrong.push(format!("`zones[{n}].points` must be {least} to 256 points"));
-            }
             if zone.size.is_some_and(|[width, height]| !(width >= 1.0 && height >= 1.0)) {
                 self.wrong.push(format!("`zones[{n}].size` must be width and height in pixels"));
-            } else if zone
-                .points
-                .iter()
-                .any(|point| !zone.normalised(*point).iter().all(|v| (0.0..=1.0).contains(v)))
-            {
-                let hint = if zone.size.is_some() {
-                    "pixels within `size`"
-                } else {
-                    "0 to 1, or pixels with `size = [width, height]`"
-                };
-                self.wrong.push(format!("`zones[{n}].points` must be {hint}"));
+            } else {
+                self.all(&format!("zones[{n}]"), checks::zone(&zone.into()));
             }
         }
     }
@@ -269,7 +255,9 @@ impl Check<'_> {
     fn rules(&mut self, rules: &[Rule], zones: &[Zone]) {
         let mut ids = BTreeSet::new();
         for (n, rule) in rules.iter().enumerate() {
-            self.id(&format!("rules[{n}].id"), &rule.id);
+            if let Err(why) = checks::id(&rule.id) {
+                self.wrong.push(format!("`rules[{n}].id` {why}"));
+            }
             if !ids.insert(&rule.id) {
                 self.wrong.push(format!("`rules[{n}].id` is `{}` again: ids are unique", rule.id));
             }
@@ -302,12 +290,8 @@ impl Check<'_> {
         }
     }
 
-    fn id(&mut self, key: &str, id: &str) {
-        let good = (1..=64).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if !good {
-            self.wrong.push(format!("`{key}` must be 1 to 64 letters, digits, `-` or `_`"));
-        }
+    fn all(&mut self, entry: &str, wrong: Vec<Wrong>) {
+        self.wrong.extend(wrong.into_iter().map(|wrong| format!("`{entry}.{}` {}", wrong.field, wrong.why)));
     }
 
     fn camera(&mut self, key: &str, camera: &str) {

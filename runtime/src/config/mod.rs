@@ -4,6 +4,7 @@
 //! What is wrong is said all at once, each with file, line, column and what was probably meant.
 
 mod bounds;
+pub mod checks;
 pub mod entries;
 mod error;
 mod fit;

@@ -58,7 +58,7 @@ pub struct Listen {
 }
 
 /// Section `[telemetry]`: what a process says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,cortex_ingest=debug`.
@@ -67,6 +67,8 @@ pub struct Telemetry {
     pub format: Format,
     /// OTLP collector (gRPC) for traces and metrics, e.g. `http://127.0.0.1:4317`; empty for none.
     pub otlp: String,
+    /// Share of frames that are traced through all stages, 0 to 1; only with `otlp`.
+    pub traced: f64,
 }
 
 /// How logs are written.
@@ -120,7 +122,7 @@ impl Default for Listen {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: "info,ort=warn".to_owned(), format: Format::Text, otlp: String::new() }
+        Self { log: "info,ort=warn".to_owned(), format: Format::Text, otlp: String::new(), traced: 0.01 }
     }
 }
 
@@ -234,6 +236,9 @@ impl Telemetry {
             wrong.push(
                 "`telemetry.otlp` must be an address such as http://127.0.0.1:4317, or empty".to_owned(),
             );
+        }
+        if !(0.0..=1.0).contains(&self.traced) {
+            wrong.push("`telemetry.traced` must be 0 to 1".to_owned());
         }
         wrong
     }

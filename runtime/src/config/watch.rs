@@ -46,7 +46,7 @@ where
 fn take<T>(path: &Path, load: impl Fn(&Path) -> Result<T, Errors>, apply: &mut impl FnMut(T)) {
     match load(path) {
         Ok(value) => {
-            info!(file = %path.display(), "configuration file changed, taken over");
+            info!(file = %path.display(), "configuration file changed");
             apply(value);
         }
         Err(errors) => {

@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tracing::error;
@@ -17,7 +17,7 @@ use crate::{
     context::Context,
     stage::{Clock, Fatal, Input, Key, Poison, Stage, StreamTime},
     tables::Tables,
-    telemetry::StageMetrics,
+    telemetry::{StageMetrics, trace::Work},
 };
 
 pub(super) struct Worker<S: Stage> {
@@ -197,7 +197,7 @@ impl<S: Stage> Worker<S> {
     }
 
     fn batch(&mut self, items: Vec<Item<S::In>>) -> Result<(), Fatal> {
-        let begun = Instant::now();
+        let (begun, since) = (Instant::now(), SystemTime::now());
         let models: Vec<usize> = (0..items.len())
             .filter(|index| items[*index].input.heartbeat().is_none() && items[*index].input.wants_models())
             .collect();
@@ -210,8 +210,10 @@ impl<S: Stage> Worker<S> {
                 self.tick(&item.key, now)?;
                 continue;
             }
+            let trace = item.record.trace.as_deref();
+            let work = Work::go_on(S::NAME, item.record.topic, trace, since, items.len());
             match seen.remove(&index).unwrap_or_else(|| Ok(S::Seen::default())) {
-                Ok(seen) => self.apply(item, seen)?,
+                Ok(seen) => self.apply(item, seen, work.traceparent())?,
                 Err(poison) => {
                     self.took(&item.key, &item.record);
                     self.bury(&item.key, &item.record, &poison);
@@ -242,7 +244,7 @@ impl<S: Stage> Worker<S> {
         }
     }
 
-    fn apply(&mut self, item: &Item<S::In>, seen: S::Seen) -> Result<(), Fatal> {
+    fn apply(&mut self, item: &Item<S::In>, seen: S::Seen, trace: Option<String>) -> Result<(), Fatal> {
         let mut out = Collector::new(item.record.partition);
         let applied =
             catch_unwind(AssertUnwindSafe(|| self.stage.apply(&item.key, &item.input, seen, &mut out)));
@@ -254,7 +256,7 @@ impl<S: Stage> Worker<S> {
         match applied {
             Ok(result) => {
                 result?;
-                out.messages.iter_mut().for_each(|message| message.trace.clone_from(&item.record.trace));
+                out.messages.iter_mut().for_each(|message| message.trace.clone_from(&trace));
                 self.say(&item.key, out)
             }
             Err(_) => {

@@ -25,9 +25,21 @@ pub fn site_day(site: &str, time_us: i64) -> String {
     format!("{site}/{}", time_us.div_euclid(DAY_US))
 }
 
-/// The place of a frame within its camera's hour.
+/// The partition of a camera's stills: what a frame's own name tells, so that a still is found by it. 65,536 pictures of
+/// one epoch lie together, which is 44 minutes at 25 pictures a second.
+pub fn still_block(frame: &v1::FrameId) -> String {
+    format!("{}/{:x}/{:x}", frame.camera, frame.epoch, frame.seq >> 16)
+}
+
+/// The place of a frame within its partition.
 pub fn frame_place(frame: &v1::FrameId) -> Vec<u8> {
     [[frame.role as u8].as_slice(), &frame.epoch.to_be_bytes(), &frame.seq.to_be_bytes()].concat()
+}
+
+/// When retention begins to count: recorded footage that is played fast is of the year 2000 by its own time, and is kept
+/// as long as everything else.
+fn kept_from(time_us: i64, received_us: i64) -> i64 {
+    time_us.max(received_us)
 }
 
 fn event_place(time_us: i64, id: &str) -> Vec<u8> {
@@ -66,7 +78,7 @@ row! {
                 place.extend(m.time_us.to_be_bytes());
             }
             place
-        }, time |m| m.time_us;
+        }, time |m| kept_from(m.time_us, m.received_us);
     RuleState in RULE_STATES, partition |m| camera_hour(&m.camera, m.time_us),
         sort |m| {
             let mut place = m.frame.as_ref().map(frame_place).unwrap_or_default();
@@ -74,13 +86,16 @@ row! {
             place
         }, time |m| m.time_us;
     Anomaly in ANOMALIES, partition |m| site_day(&m.site, m.time_us),
-        sort |m| event_place(m.time_us, &m.id), time |m| m.time_us;
+        sort |m| event_place(m.time_us, &m.id), time |m| kept_from(m.time_us, m.received_us);
     Identity in IDENTITIES, partition |m| site_day(&m.site, m.time_us),
         sort |m| event_place(m.time_us, &m.id), time |m| m.time_us;
     Alert in ALERTS, partition |m| m.partition.to_string(),
         sort |m| m.sequence.to_be_bytes().to_vec(), time |m| m.written_us;
+    Verdict in VERDICTS, partition |m| format!("{}/{}", m.rule, m.camera),
+        sort |m| m.alert.as_bytes().to_vec(), time |m| m.time_us;
     LogEntry in LOG, partition |m| m.partition.to_string(),
         sort |m| m.sequence.to_be_bytes().to_vec(), time |m| m.time_us;
-    Still in STILLS, partition |m| camera_hour(m.frame.as_ref().map_or("", |f| &f.camera), m.time_us),
-        sort |m| m.frame.as_ref().map(frame_place).unwrap_or_default(), time |m| m.time_us;
+    Still in STILLS, partition |m| m.frame.as_ref().map(still_block).unwrap_or_default(),
+        sort |m| m.frame.as_ref().map(frame_place).unwrap_or_default(),
+        time |m| kept_from(m.time_us, m.received_us);
 }

@@ -50,9 +50,11 @@ tables! {
     IDENTITIES = "identities" Events false;
     /// Every revision of every alert. Partition: bus partition; place: sequence.
     ALERTS = "alerts" Events true;
+    /// What people judged of rules. Partition: rule and camera; place: alert.
+    VERDICTS = "verdicts" State false;
     /// The live log. Partition: bus partition; place: sequence.
     LOG = "log" Events true;
-    /// Cloaked stills. Partition: camera and hour; place: epoch and sequence number.
+    /// Cloaked stills. Partition: camera, epoch and block of 65,536 pictures; place: epoch and sequence number.
     STILLS = "stills" Stills false;
     /// People that may be recognised, names and vectors sealed. Partition: `people`; place: id.
     PEOPLE = "people" State false;

@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 
-use opentelemetry_sdk::trace::SdkTracer;
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::Error;
@@ -10,7 +9,7 @@ use crate::config::{Format, Telemetry};
 
 type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 
-pub(super) fn start(config: &Telemetry, tracer: Option<SdkTracer>) -> Result<(), Error> {
+pub(super) fn start(config: &Telemetry) -> Result<(), Error> {
     let filter =
         EnvFilter::try_new(&config.log).map_err(|error| Error::new("read `telemetry.log`", error))?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -18,8 +17,6 @@ pub(super) fn start(config: &Telemetry, tracer: Option<SdkTracer>) -> Result<(),
         Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed(),
         Format::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
-    let spans = tracer.map(|tracer| tracing_opentelemetry::layer().with_tracer(tracer).boxed());
-    let layers: Vec<Boxed> = std::iter::once(lines).chain(spans).collect();
-    let subscriber = tracing_subscriber::registry().with(layers);
+    let subscriber = tracing_subscriber::registry().with(lines);
     subscriber.try_init().map_err(|error| Error::new("begin logging", error))
 }

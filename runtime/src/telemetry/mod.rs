@@ -3,6 +3,7 @@
 
 mod logs;
 mod stage;
+pub(crate) mod trace;
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,9 +41,6 @@ pub struct Error {
 /// The collector must answer within this time; nobody waits for it but the exporter's own thread.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Share of traces that are sent: every frame is a trace, and all of them would be more than the video.
-const TRACED: f64 = 0.01;
-
 impl Telemetry {
     /// Begins logging and measuring. `process` names this process (`cortex`, or the stage's word). Called once, on the
     /// tokio runtime, before anything is measured.
@@ -50,17 +48,23 @@ impl Telemetry {
     /// # Errors
     /// The filter is none, the collector's address is none, or logging has begun already.
     pub fn start(config: &config::Telemetry, process: &'static str) -> Result<Self, Error> {
-        let telemetry = Self::measure(&config.otlp, process)?;
-        let tracer = telemetry.0.tracers.as_ref().map(|tracers| tracers.tracer("cortex"));
-        logs::start(config, tracer)?;
+        let telemetry = Self::export(&config.otlp, config.traced, process)?;
+        if let Some(tracers) = &telemetry.0.tracers {
+            trace::to(tracers.tracer("cortex"));
+        }
+        logs::start(config)?;
         Ok(telemetry)
     }
 
-    /// Begins measuring without logging: for tests and for commands that print.
+    /// Begins measuring without logging or tracing: for tests and for commands that print.
     ///
     /// # Errors
     /// The collector's address is none.
     pub fn measure(otlp: &str, process: &'static str) -> Result<Self, Error> {
+        Self::export(otlp, 0.0, process)
+    }
+
+    fn export(otlp: &str, traced: f64, process: &'static str) -> Result<Self, Error> {
         let registry = Registry::new();
         let resource = Resource::builder()
             .with_service_name(process)
@@ -75,7 +79,7 @@ impl Telemetry {
             let metrics = MetricExporter::builder().with_tonic().with_endpoint(otlp).with_timeout(PATIENCE);
             meters = meters.with_reader(PeriodicReader::builder(metrics.build().map_err(failed)?).build());
             let spans = SpanExporter::builder().with_tonic().with_endpoint(otlp).with_timeout(PATIENCE);
-            let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(TRACED)));
+            let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(traced)));
             let provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampler);
             tracers = Some(provider.with_batch_exporter(spans.build().map_err(failed)?).build());
         }
