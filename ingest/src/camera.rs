@@ -301,7 +301,7 @@ fn whole(feed: &Feed, pictures: bool, length_us: Option<i64>) -> Result<(), Erro
     if !pictures {
         return Err(Error::Stream("there is no picture in it".to_owned()));
     }
-    let at_us = feed.time_us() - RECORDED_US;
+    let at_us = feed.time_us().map_or(0, |time_us| time_us - RECORDED_US);
     match length_us {
         Some(length_us) if length_us - at_us > CUT_US.max(length_us / CUT_SHARE) => {
             Err(Error::Cut { at_s: at_us / 1_000_000, of_s: length_us / 1_000_000 })

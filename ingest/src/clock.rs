@@ -46,6 +46,11 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// The latest answer; `None` before the first.
+    pub(crate) fn latest(&self) -> Option<i64> {
+        self.last_us
+    }
+
     /// Reads a stamp that came at `now_us`. Answers are monotone, never ahead of the clock, and at most
     /// [`OFF_US`] behind it.
     pub(crate) fn read(&mut self, stamp: Stamp, now_us: i64) -> Reading {

@@ -159,9 +159,9 @@ impl Feed {
         self.id(self.seq.saturating_sub(1))
     }
 
-    /// Stream time of the latest frame.
-    pub(crate) fn time_us(&self) -> i64 {
-        self.last_us
+    /// Stream time of the latest frame of this epoch; `None` before the first.
+    pub(crate) fn time_us(&self) -> Option<i64> {
+        self.clock.latest()
     }
 
     pub(crate) fn source(&self) -> (usize, usize) {
