@@ -5,6 +5,7 @@ mod support;
 
 use cortex_alerter::{Hub, terminal};
 use cortex_proto::v1;
+use cortex_runtime::bus::Writer;
 use support::Room;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +32,7 @@ async fn alerts_are_shown_a_line_each() {
     };
     // Until the terminal has attached itself nothing is shown, so the alert is told until it is.
     let line = loop {
-        context.publish(alert.clone(), 0, 0).unwrap();
+        context.publish(alert.clone(), 0, &Writer::ANYBODY).unwrap();
         tokio::task::yield_now().await;
         if let Ok(line) = lines.try_recv() {
             break line;

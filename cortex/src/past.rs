@@ -199,7 +199,7 @@ impl Past {
 
     /// The cloaked picture of a frame, when one was kept.
     pub(crate) fn still(&self, frame: &v1::FrameId, time_us: i64) -> anyhow::Result<Option<Vec<u8>>> {
-        let still = v1::Still { frame: Some(frame.clone()), time_us, jpeg: Vec::new() };
+        let still = v1::Still { frame: Some(frame.clone()), time_us, ..Default::default() };
         let body = self.store.get(&table::STILLS, &still.partition(), &still.sort())?;
         Ok(body.map(|body| v1::Still::decode(body.as_slice())).transpose()?.map(|still| still.jpeg))
     }

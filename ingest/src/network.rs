@@ -4,7 +4,7 @@ use std::{net::IpAddr, str::FromStr};
 
 /// A network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
+pub(crate) struct Network {
     first: u128,
     /// Bits that count, of 128; an IPv4 network lies below `::ffff:0:0`.
     bits: u32,
@@ -12,7 +12,7 @@ pub struct Network {
 
 impl Network {
     /// Whether an address lies in it. `::ffff:10.0.0.1` is 10.0.0.1.
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let differs = self.first ^ number(address);
         self.bits == 0 || differs >> (128 - self.bits) == 0
     }

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use cortex_alerter::terminal;
 use cortex_ingest::{RECORDED_US, Recorder};
 use cortex_proto::v1;
-use cortex_runtime::{Context, Tables, still};
+use cortex_runtime::{Context, Tables, bus::Writer, still};
 
 use super::{
     canvas::{BLACK, Canvas, Colour, WHITE},
@@ -76,7 +76,7 @@ impl Overlay {
             time_us: i64::MAX / 2,
             ..Default::default()
         };
-        context.publish(viewer, tables.partition(camera), 0)?;
+        context.publish(viewer, tables.partition(camera), &Writer::ANYBODY)?;
         let zones = tables.zones_of(camera).cloned().collect();
         let (held, captions) = (VecDeque::new(), Vec::new());
         Ok(Self { stem: out.join(camera), recorder: None, zones, held, captions })
