@@ -13,30 +13,29 @@ fn picture(width: usize, height: usize, grey: u8) -> Picture {
     Picture::rgb(width, height, vec![grey; width * height * 3]).unwrap()
 }
 
-/// The detector on `models/golden/tiny_detr.onnx`, entered with this decoder.
-fn load(folder: &Path, decoder: &str) -> Result<Models, cortex_detector::Error> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/golden/tiny_detr.onnx");
-    let sha256 = hex::encode(Sha256::digest(fs::read(&file).unwrap()));
+/// The detector on a file of `models/`, entered with this decoder and what else is given.
+fn load(folder: &Path, file: &str, decoder: &str, also: &str) -> Result<Models, cortex_detector::Error> {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    let sha256 = hex::encode(Sha256::digest(fs::read(models.join(file)).unwrap()));
     let manifest = folder.join("models.toml");
     let entry = format!(
-        "[models.own]\ntask = 'objects'\nprecision = 'fp'\nfile = 'tiny_detr.onnx'\nsha256 = '{sha256}'\n\
-         licence = ''\nsource = ''\ndecoder = '{decoder}'\ninput = 'input'\nsize = [32, 32]\n"
+        "[models.own]\ntask = 'objects'\nprecision = 'fp'\nfile = '{file}'\nsha256 = '{sha256}'\n\
+         licence = ''\nsource = ''\ndecoder = '{decoder}'\ninput = 'input'\n{also}\n"
     );
     fs::write(&manifest, entry).unwrap();
-    let infer = infer::Config {
-        models: file.parent().unwrap().to_owned(),
-        manifest,
-        providers: vec![Provider::Cpu],
-        ..infer::Config::default()
-    };
+    let infer =
+        infer::Config { models, manifest, providers: vec![Provider::Cpu], ..infer::Config::default() };
     let library = Library::load(&infer).unwrap();
     Models::load(&library, &infer, &Config { face_long_side: 0, ..Config::default() })
 }
 
+/// A network as `models/recipe/tiny.py` makes it.
+const TINY: &str = "golden/tiny_detr.onnx";
+
 #[test]
 fn cameras_are_looked_at_in_one_call_and_answered_in_their_own_pixels() {
     let folder = tempfile::tempdir().unwrap();
-    let mut models = load(folder.path(), "detr_postprocessed").unwrap();
+    let mut models = load(folder.path(), TINY, "detr_postprocessed", "size = [32, 32]").unwrap();
     let pictures = [picture(640, 480, 51), picture(100, 50, 102), picture(64, 64, 204)];
     let seen = models.look(&pictures.each_ref());
     for ((seen, picture), score) in seen.iter().zip(&pictures).zip([0.2, 0.4, 0.8]) {
@@ -51,11 +50,11 @@ fn cameras_are_looked_at_in_one_call_and_answered_in_their_own_pixels() {
 #[test]
 fn a_decoder_that_does_not_fit_fails_at_load() {
     let folder = tempfile::tempdir().unwrap();
-    let error = |decoder: &str| load(folder.path(), decoder).err().unwrap().to_string();
-    let outputs = error("yolov8");
-    assert!(outputs.contains("shape") || outputs.contains("no output"), "{outputs}");
-    let input = error("boxes_scores");
+    let error = |file, decoder, also| load(folder.path(), file, decoder, also).err().unwrap().to_string();
+    let outputs = error("files/object_nanodet_g.onnx", "yolox", "");
+    assert!(outputs.contains("shape") && outputs.contains("strides 8, 16, 32"), "{outputs}");
+    let input = error(TINY, "boxes_scores", "size = [32, 32]");
     assert!(input.contains("orig_target_sizes"), "{input}");
-    let task = error("scrfd");
+    let task = error(TINY, "scrfd", "");
     assert!(task.contains("Scrfd reads Faces"), "{task}");
 }
