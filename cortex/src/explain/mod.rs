@@ -108,13 +108,10 @@ fn silence(past: &Past, camera: &str, at_us: i64, options: &cli::Explain) -> any
 fn row(look: &Explained) -> String {
     let who = if look.track == 0 { "scene".to_owned() } else { format!("track {}", page::short(look.track)) };
     let measured = look.measure.as_ref().map_or_else(String::new, |measure| {
-        format!(
-            "{} {:.2} of {:.2} ({:.0} %)",
-            measure.name,
-            measure.value,
-            measure.threshold,
-            look.near * 100.0
-        )
+        let v1::Measure { name, value, threshold } = measure;
+        // Without a threshold it is a distance that must vanish.
+        let against = if *threshold > 0.0 { format!("of {threshold:.2}") } else { "to go".to_owned() };
+        format!("{name} {value:.2} {against} ({:.0} %)", look.near * 100.0)
     });
     format!("{:<28} {who:<16} {measured:<40} {}", look.rule, look.stopped.unwrap_or("fires"))
 }

@@ -66,17 +66,20 @@ impl Page {
         self.path.iter().map(|(_, point)| *point).collect()
     }
 
-    /// What was measured over time, by name, and the threshold of each.
+    /// What was measured over time, by name, and the threshold of each; without what was measured once.
     pub(super) fn series(&self) -> Vec<(String, Option<f64>, Vec<(i64, f64)>)> {
         let mut series: Vec<(String, Option<f64>, Vec<(i64, f64)>)> = Vec::new();
         for sample in &self.anomaly.samples {
             let index = series.iter().position(|(name, ..)| *name == sample.name).unwrap_or_else(|| {
                 let measure = self.anomaly.measures.iter().find(|measure| measure.name == sample.name);
-                series.push((sample.name.clone(), measure.map(|measure| measure.threshold), Vec::new()));
+                let threshold =
+                    measure.map(|measure| measure.threshold).filter(|threshold| *threshold != 0.0);
+                series.push((sample.name.clone(), threshold, Vec::new()));
                 series.len() - 1
             });
             series[index].2.push((sample.time_us, sample.value));
         }
+        series.retain(|(.., values)| values.len() > 1);
         series
     }
 
@@ -149,11 +152,7 @@ impl Page {
             |name: &str, value: &str| writeln!(text, "{name:<12} {value}").expect("memory takes it");
         part("rule", &format!("{}, version {}", anomaly.rule, anomaly.rule_version));
         part("settings", &settings);
-        for measure in &anomaly.measures {
-            let line =
-                format!("{:<14} {:>9.2}   threshold {:.2}", measure.name, measure.value, measure.threshold);
-            part("measured", &line);
-        }
+        anomaly.measures.iter().for_each(|measure| part("measured", &measured(measure)));
         for (name, _, values) in self.series() {
             part("over time", &format!("{name:<14} {}", curve(&values)));
         }
@@ -195,6 +194,15 @@ impl Page {
 fn key(frame: &v1::FrameId) -> String {
     let role = if frame.role() == v1::Role::Sub { "sub" } else { "main" };
     format!("{}/{role}/{}/{}", frame.camera, frame.epoch, frame.seq)
+}
+
+/// A value and, where it has one, its threshold.
+pub(super) fn measured(measure: &v1::Measure) -> String {
+    let v1::Measure { name, value, threshold } = measure;
+    if *threshold == 0.0 {
+        return format!("{name:<16} {value:>9.2}");
+    }
+    format!("{name:<16} {value:>9.2}   threshold {threshold:.2}")
 }
 
 /// A track's id as people can keep it in mind.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use cortex_alerter::terminal;
 use cortex_proto::v1;
 
-use super::page::{Page, short};
+use super::page::{Page, measured, short};
 use crate::past::clock;
 
 /// Width of the whole, and of what was measured beside the view, in the picture's units.
@@ -148,7 +148,7 @@ fn scene(svg: &mut String, page: &Page, width: f64, height: f64, colour: &str) {
 /// What was measured at the end, when it is not known over time.
 fn measures(svg: &mut String, anomaly: &v1::Anomaly, x: f64) {
     for (n, measure) in anomaly.measures.iter().enumerate() {
-        let words = format!("{}: {:.2}, threshold {:.2}", measure.name, measure.value, measure.threshold);
+        let words = measured(measure);
         let y = HEAD + 20.0 + 24.0 * n as f64;
         writeln!(svg, r#"<text x="{x}" y="{y}">{}</text>"#, escape(&words)).expect("memory takes it");
     }
