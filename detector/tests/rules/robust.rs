@@ -167,6 +167,16 @@ fn who_was_hidden_comes_back_beside_the_one_in_front() {
 }
 
 #[test]
+fn lost_frames_are_no_time_outside() {
+    // Inside, three frames lost, three clearly outside, inside: 0.7 s, of which 0.3 s were seen outside.
+    let mut story = Story::new(rule("entry", "square", &[]));
+    let mut found = story.walk(1, [0.5; 5]).len();
+    story.frame += 3;
+    found += story.walk(1, [0.37, 0.37, 0.37, 0.45, 0.45]).len();
+    assert_eq!(found, 1);
+}
+
+#[test]
 fn who_comes_out_of_a_door_is_not_who_went_in() {
     // One walks into the square and vanishes there; half a second later another walks out of the same place.
     let mut story = Story::new(v1::Rule { gap_s: 2.0, ..rule("entry", "square", &[]) });
