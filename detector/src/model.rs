@@ -1,15 +1,16 @@
-//! Pictures to detections: pre-processing, session, decoder, for objects and for faces.
+//! Pictures to detections: pre-processing, session, decoder, for objects, faces and bodies.
 
 use std::collections::HashMap;
 
 use cortex_models::{
-    Decoder, Detection, Face, Fit, Model, Picture, Preprocessor, Task,
+    Decoder, Detection, Face, Fit, Model, Picture, Pose, Preprocessor, Task,
     decode::{self, DecodeError, Outputs, Thresholds},
     multiple_of_32,
 };
 use cortex_runtime::infer::{self, Library, Session};
+use tracing::error;
 
-use crate::{Config, Error};
+use crate::{Config, Error, pose, rules::Needs};
 
 /// What the models saw in one picture, in its pixels.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Seen {
     pub objects: Vec<Detection>,
     /// Faces, best first.
     pub faces: Vec<Face>,
+    /// How bodies are held, by index of the object; only of those that a rule asks about.
+    pub poses: Vec<(usize, Pose)>,
     /// Why the models could not look, in words; empty when they could.
     pub failed: String,
 }
@@ -28,6 +31,16 @@ pub struct Models {
     preprocessor: Preprocessor,
     objects: (Model, Session),
     faces: Option<(Model, Session)>,
+    pose: Lazy,
+}
+
+/// The body model, loaded when the first rule asks for it: it costs every worker 5 MB and a blink, and most sites never
+/// ask. Rules change on another thread than the one that runs sessions, so it is the first picture that loads it.
+enum Lazy {
+    Unasked(Library, infer::Config),
+    Ready(Box<(Model, Session)>),
+    /// It cannot be loaded, and that was said.
+    Broken,
 }
 
 /// Boxes of one group that overlap more than this are one thing (NanoDet's own value).
@@ -38,36 +51,35 @@ const FACE_IOU: f32 = 0.3;
 impl Models {
     /// Loads the models that the configuration picks.
     pub fn load(library: &Library, infer: &infer::Config, config: &Config) -> Result<Self, Error> {
-        let manifest = infer.manifest()?;
-        let open = |task| -> Result<(Model, Session), Error> {
-            let name = infer.pick(&manifest, task)?;
-            let model = manifest.model(&name).map_err(infer::Error::from)?.clone();
-            let session = Session::open(library, infer, &model)?;
-            Ok((model, session))
-        };
-        let faces = if config.face_long_side > 0 { Some(open(Task::Faces)?) } else { None };
+        let faces = if config.face_long_side > 0 { Some(open(library, infer, Task::Faces)?) } else { None };
         Ok(Self {
             config: config.clone(),
             preprocessor: Preprocessor::default(),
-            objects: open(Task::Objects)?,
+            objects: open(library, infer, Task::Objects)?,
             faces,
+            pose: Lazy::Unasked(library.clone(), infer.clone()),
         })
     }
 
-    /// SHA-256 of the files, by task.
+    /// SHA-256 of the files loaded, by task.
     pub fn digests(&self) -> HashMap<String, String> {
-        let faces = self.faces.iter().map(|(_, session)| ("faces".to_owned(), session.digest().to_owned()));
-        faces.chain([("objects".to_owned(), self.objects.1.digest().to_owned())]).collect()
+        let pose = if let Lazy::Ready(pose) = &self.pose { Some(("pose", &pose.1)) } else { None };
+        let sessions = self.faces.iter().map(|(_, session)| ("faces", session)).chain(pose);
+        let sessions = sessions.chain([("objects", &self.objects.1)]);
+        sessions.map(|(task, session)| (task.to_owned(), session.digest().to_owned())).collect()
     }
 
-    /// Looks at one picture. A picture that the models cannot look at is answered as failed, so that whoever waits for
-    /// the frame hears of it.
-    pub fn look(&mut self, picture: &Picture) -> Seen {
-        let seen = self.objects(picture).and_then(|objects| Ok((objects, self.faces(picture)?)));
-        match seen {
-            Ok((objects, faces)) => Seen { objects, faces, failed: String::new() },
-            Err(error) => Seen { failed: error.to_string(), ..Seen::default() },
-        }
+    /// Looks at one picture, the `n`-th of its camera. A picture that the models cannot look at is answered as failed,
+    /// so that whoever waits for the frame hears of it.
+    pub fn look(&mut self, picture: &Picture, n: u64, needs: &Needs) -> Seen {
+        let mut see = || -> Result<Seen, Failed> {
+            let objects = self.objects(picture)?;
+            let faces = self.faces(picture)?;
+            let due = needs.pose() && n.is_multiple_of(u64::from(self.config.pose_every.max(1)));
+            let poses = if due { self.poses(picture, &objects, needs)? } else { Vec::new() };
+            Ok(Seen { objects, faces, poses, failed: String::new() })
+        };
+        see().unwrap_or_else(|error| Seen { failed: error.to_string(), ..Seen::default() })
     }
 
     fn objects(&mut self, picture: &Picture) -> Result<Vec<Detection>, Failed> {
@@ -111,6 +123,56 @@ impl Models {
         };
         Ok(session.run(&[(&model.input, &tensor)], read)??)
     }
+
+    fn poses(
+        &mut self,
+        picture: &Picture,
+        objects: &[Detection],
+        needs: &Needs,
+    ) -> Result<Vec<(usize, Pose)>, Failed> {
+        let wanted = pose::wanted(objects, picture, needs);
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some((model, session)) = self.pose.load() else { return Ok(Vec::new()) };
+        let mut found = Vec::with_capacity(wanted.len());
+        for index in wanted {
+            let crop = pose::crop(objects[index].rect, model.size);
+            let tensor = self.preprocessor.part(picture, crop, model.size.0, model.size.1);
+            let read = |outputs: Outputs<'_>| match model.decoder {
+                Decoder::Movenet => decode::movenet(outputs, crop),
+                Decoder::Rtmpose => decode::rtmpose(outputs, crop),
+                _ => Err(wrong_decoder("bodies")),
+            };
+            found.push((index, session.run(&[(&model.input, &tensor)], read)??));
+        }
+        Ok(pose::believe(found, objects))
+    }
+}
+
+impl Lazy {
+    /// The model, loaded at the first call. Objects and faces are found without it, so a missing file costs no picture.
+    fn load(&mut self) -> Option<&mut (Model, Session)> {
+        if let Self::Unasked(library, infer) = self {
+            *self = match open(library, infer, Task::Pose) {
+                Ok(pose) => Self::Ready(Box::new(pose)),
+                Err(error) => {
+                    error!(%error, "body model not loaded: rules about falls, lying, hands and climbing are blind");
+                    Self::Broken
+                }
+            };
+        }
+        if let Self::Ready(pose) = self { Some(pose) } else { None }
+    }
+}
+
+/// The session that the configuration picks for a task.
+fn open(library: &Library, infer: &infer::Config, task: Task) -> Result<(Model, Session), Error> {
+    let manifest = infer.manifest()?;
+    let name = infer.pick(&manifest, task)?;
+    let model = manifest.model(&name).map_err(infer::Error::from)?.clone();
+    let session = Session::open(library, infer, &model)?;
+    Ok((model, session))
 }
 
 /// Why one picture has no answer.
