@@ -106,9 +106,11 @@ impl Background {
     /// Cells at rest whose surroundings look unlike before.
     pub(super) fn changed(&self, into: &mut Vec<bool>) {
         into.clear();
+        let rests = |index: usize| self.cells[index].still_s >= STILL_S;
         into.extend((0..self.cells.len()).map(|index| {
-            let cell = &self.cells[index];
-            cell.still_s >= STILL_S && !self.covered[index] && self.differs(index)
+            // A neighbour that moves changes the gradient here too.
+            let around = || self.neighbours(index).is_some_and(|around| around.into_iter().all(rests));
+            rests(index) && !self.covered[index] && self.differs(index) && around()
         }));
     }
 

@@ -17,10 +17,12 @@ pub(super) struct Down {
     pub(super) tilt: Option<f64>,
     /// Enough sights agree.
     pub(super) certain: bool,
+    /// Seconds from when it was last upright until it lay, and how long it had been upright; `None` when it never was.
+    pub(super) fell: Option<(f64, f64)>,
 }
 
-/// Takes in a sight. In `memory.numbers` are counted the sights that say `lying` and all with joints, since it began; in
-/// the mark is kept when the body was last upright, and since when.
+/// Takes in a sight. `memory.numbers` are the sights that say so and all with joints since it began, and how it fell; the
+/// mark is when the body was last upright, and since when.
 pub(super) fn look(sight: &Sight<'_>, memory: &mut Memory, gap_s: f64) -> Down {
     let gap_s = gap_s.max(BREAK_S);
     let body = Body::of(sight.object, f64::from(sight.scale.aspect()));
@@ -31,18 +33,24 @@ pub(super) fn look(sight: &Sight<'_>, memory: &mut Memory, gap_s: f64) -> Down {
         // Nothing is known but that time passes.
         Some(Posture::Unclear) | None => memory.wait(sight.now, gap_s),
     };
-    if memory.numbers.len() != 2 || span == Span::Began {
-        memory.numbers = vec![0.0; 2];
+    if span == Span::Began || memory.numbers.is_empty() {
+        let before = memory.marks.first().filter(|_| span == Span::Began);
+        let (took, stood) = before.map_or((-1.0, 0.0), |upright| {
+            (sight.now.since(upright.at) as f32, upright.at.since(upright.began) as f32)
+        });
+        memory.numbers = vec![0.0, 0.0, took, stood];
     }
-    if let (Some(posture), [lying, all]) = (posture, memory.numbers.as_mut_slice()) {
+    if let (Some(posture), [lying, all, ..]) = (posture, memory.numbers.as_mut_slice()) {
         *lying += f32::from(u8::from(posture == Posture::Lying));
         *all += 1.0;
     }
-    if posture == Some(Posture::Upright) && memory.since.is_none() {
+    if posture == Some(Posture::Upright) {
         stood(memory, sight.now);
     }
     let certain = memory.numbers[0] >= SIGHTS && memory.numbers[0] >= SHARE * memory.numbers[1];
-    Down { span, tilt: body.as_ref().and_then(Body::tilt), certain }
+    let fell =
+        (memory.numbers[2] >= 0.0).then(|| (f64::from(memory.numbers[2]), f64::from(memory.numbers[3])));
+    Down { span, tilt: body.as_ref().and_then(Body::tilt), certain, fell }
 }
 
 /// Remembers that the body is upright, and since when without a break.

@@ -5,7 +5,7 @@
 use cortex_proto::v1;
 
 use super::{
-    Area, Finding, Gauge, Look, Memory, Moment, Rule, Sight, Span, Stop, area, down, measure, number_or, only,
+    Area, Finding, Gauge, Look, Memory, Moment, Rule, Sight, Stop, area, down, measure, number_or, only,
 };
 
 struct Fall {
@@ -32,15 +32,6 @@ impl Rule for Fall {
     fn track(&self, sight: &Sight<'_>, memory: &mut Memory, _shared: &mut Memory) -> Look {
         let down = down::look(sight, memory, self.gap_s);
         let gauge = |lain| Gauge::new("down_s", lain, self.seconds);
-        let began = memory.since.unwrap_or(sight.now);
-        let fell =
-            memory.marks.first().map(|upright| (began.since(upright.at), upright.at.since(upright.began)));
-        if down.span == Span::Began
-            && fell.is_none_or(|(took, stood)| took > self.within || stood < UPRIGHT_S)
-        {
-            // It lies, but did not fall: until it is upright again there is nothing to tell.
-            memory.marks.clear();
-        }
         if !self.area.inside(sight.foot) {
             return Look::short(gauge(0.0), Stop::Outside);
         }
@@ -49,7 +40,8 @@ impl Rule for Fall {
             (_, None) => return Look::stopped(Stop::NoCue),
             (None, _) => return Look::short(gauge(0.0), down.span.stop()),
         };
-        let Some((took, _)) = fell.filter(|_| !memory.marks.is_empty()) else {
+        let sudden = |(took, stood): &(f64, f64)| *took <= self.within && *stood >= UPRIGHT_S;
+        let Some((took, _)) = down.fell.filter(sudden) else {
             return Look::short(gauge(lain), Stop::Present);
         };
         if lain < self.seconds || !down.certain {
@@ -68,7 +60,7 @@ impl Rule for Fall {
                     self.area.name
                 ),
                 measures,
-                began,
+                began: memory.since.unwrap_or(sight.now),
                 lasting: true,
                 ..Finding::default()
             },
