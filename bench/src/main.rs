@@ -8,6 +8,7 @@ mod latency;
 mod overload;
 mod parts;
 mod report;
+mod rules;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,8 @@ enum Benchmark {
     Overload(overload::Options),
     /// From a frame's arrival to the alert in a subscriber's hand, alone and under load
     Latency(latency::Options),
+    /// CPU time of a message through a camera's rules, and the size of what they remember
+    Rules(rules::Options),
     /// Every benchmark with its defaults
     All(efficiency::Options),
     /// The unavoidable parts alone, once; what `efficiency` runs as a child
@@ -63,6 +66,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Efficiency(options) => efficiency::run(&options),
         Benchmark::Overload(options) => overload::run(&options),
         Benchmark::Latency(options) => latency::run(&options),
+        Benchmark::Rules(options) => rules::run(&options),
         Benchmark::All(options) => {
             efficiency::run(&options)?;
             overload::run(&overload::Options::beside(&options))?;

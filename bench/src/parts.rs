@@ -78,7 +78,7 @@ impl Clock {
 }
 
 /// CPU seconds of this thread, to the nanosecond: the first field of its scheduler statistics.
-fn thread_seconds() -> anyhow::Result<f64> {
+pub(crate) fn thread_seconds() -> anyhow::Result<f64> {
     on_cpu("/proc/thread-self/schedstat")
 }
 

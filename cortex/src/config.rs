@@ -100,7 +100,12 @@ impl Config {
             let (field, why) = error.split_once(": ").unwrap_or(("kind", &error));
             Some(format!("`rules[{n}].{field}` {why}"))
         };
-        entries.rules.iter().enumerate().filter_map(check).collect()
+        let ground = |(n, camera): (usize, &v1::Camera)| {
+            let why = cortex_detector::rules::calibrates(camera.ground.as_ref()?).err()?;
+            Some(format!("`cameras[{n}].ground` cannot be used: {why}"))
+        };
+        let rules = entries.rules.iter().enumerate().filter_map(check);
+        entries.cameras.iter().enumerate().filter_map(ground).chain(rules).collect()
     }
 }
 
@@ -134,6 +139,25 @@ mod tests {
         assert_eq!(config.alerter, cortex_alerter::Config::default());
         assert_eq!(config.runner, runner::Config::default());
         assert_eq!(config.infer, infer::Config::default());
+    }
+
+    #[test]
+    fn the_worked_examples_are_right() {
+        for name in ["perimeter-at-night", "platform-edge", "school-gate", "shop-exit", "parking"] {
+            let file = Path::new("../docs/examples").join(format!("{name}.toml"));
+            let config = load(Some(&file)).unwrap_or_else(|errors| panic!("{errors}"));
+            assert!(config.rules.len() >= 3, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_no_rule_is_found_with_its_line() {
+        let text = "[[rules]]\nid = 'gathers'\nkind = 'crowd'\ncount = 4\n\n\
+            [[rules]]\nid = 'both'\nkind = 'all'\nof = ['gathers', 'gather']\n";
+        let errors =
+            config::load_text::<Config>(config::DEFAULTS, "x.toml", text, [], Config::validate).unwrap_err();
+        let errors = errors.to_string();
+        assert!(errors.contains("x.toml:9:") && errors.contains("did you mean `gathers`?"), "{errors}");
     }
 
     #[test]

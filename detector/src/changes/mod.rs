@@ -178,8 +178,11 @@ impl Changes {
             let (a, b) = (region.span.rect(), span.rect());
             a.iou(&b) > 0.3 || a.intersection(&b) > 0.7 * a.area().min(b.area())
         });
-        if known.is_none() && self.left_over(span, moving) {
+        // It may be found bit by bit.
+        let untold = known.is_none_or(|index| !self.regions[index].told);
+        if untold && self.left_over(span, moving) {
             self.background.absorb(span);
+            self.regions.retain(|region| region.told || region.span.rect().intersection(&span.rect()) == 0.0);
             return;
         }
         let index = known.unwrap_or_else(|| {

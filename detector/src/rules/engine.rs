@@ -57,6 +57,9 @@ pub struct Explained {
     pub stopped: Option<&'static str>,
 }
 
+/// Seconds of its way that a subject's speed is taken from.
+const TRAIL_S: f64 = 3.0;
+
 impl Engine {
     /// Takes new rules. Rules that did not change keep what they remember.
     pub fn reload(&mut self, camera: &str, tables: &Tables) {
@@ -68,6 +71,12 @@ impl Engine {
         let (many, one): (Vec<&v1::Rule>, Vec<&v1::Rule>) =
             rules.into_iter().partition(|rule| Combined::is(&rule.kind));
         for rule in one.into_iter().chain(many) {
+            // One for every camera rests on rules that not every camera has.
+            if rule.camera.is_empty()
+                && !rule.of.iter().all(|id| self.rules.iter().any(|one| one.rule.id == *id))
+            {
+                continue;
+            }
             let zone = tables.zones.get(&(camera.to_owned(), rule.zone.clone()));
             match self.arm(rule, zone) {
                 Ok(armed) => self.rules.push(armed),
@@ -115,8 +124,19 @@ impl Engine {
 
     /// Whether a timer runs that needs to hear of time.
     pub fn waits(&self) -> bool {
-        let runs = |memory: &Memory| memory.since.is_some() || !memory.marks.is_empty();
+        let runs = |memory: &Memory| memory.since.is_some();
         self.state.rules.values().any(|rule| runs(&rule.shared) || rule.memories.values().any(runs))
+    }
+
+    /// Seconds of detections after which a rule that begins without memory answers as if it had always been there:
+    /// the longest duration, window and cool-down of all rules together.
+    pub fn warm_up(&self) -> f64 {
+        let longest = |rule: &v1::Rule| {
+            let own =
+                ["seconds", "within_s"].iter().filter_map(|name| rule.parameters.get(*name)).sum::<f64>();
+            own + f64::from(rule.gap_s) + f64::from(rule.cooldown_s)
+        };
+        TRAIL_S + self.rules.iter().map(|armed| longest(&armed.rule)).fold(0.0, f64::max)
     }
 
     /// Looks at one message. Everything it needs is in it.
@@ -131,7 +151,8 @@ impl Engine {
     }
 
     /// Why each rule fires or does not, were this the next message: one entry for each rule and subject, by rule, the
-    /// nearest first. Nothing is changed.
+    /// nearest first. Nothing is changed, so ask before [`Engine::look`] takes the message: what was taken is not taken
+    /// again.
     pub fn explain(&self, seen: &v1::Detections) -> Vec<Explained> {
         let mut state = self.state.clone();
         let mut scale = scale_of(self.ground.as_ref(), seen, &state);
@@ -175,5 +196,5 @@ pub(super) fn foot(object: &v1::Object) -> Point {
     object
         .r#box
         .as_ref()
-        .map_or(Point::default(), |place| Point { x: (place.x1 + place.x2) / 2.0, y: place.y2 })
+        .map_or_else(Point::default, |place| Point { x: (place.x1 + place.x2) / 2.0, y: place.y2 })
 }

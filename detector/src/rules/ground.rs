@@ -79,24 +79,31 @@ impl Homography {
 }
 
 fn point(at: Option<&v1::Point>) -> Point {
-    at.map_or(Point::default(), |at| Point { x: at.x, y: at.y })
+    at.map_or_else(Point::default, |at| Point { x: at.x, y: at.y })
 }
 
-/// The direct linear transform of four points: eight equations, the last number being 1.
+/// The direct linear transform of four points: eight equations, the last number being 1. Places are taken from the
+/// points' middle, which cannot lie on the horizon.
 fn from_points(points: &[v1::GroundPoint]) -> Result<[[f64; 3]; 3], String> {
     if points.len() != 4 {
         return Err(format!("it needs exactly four points, not {}", points.len()));
     }
+    let seen = |place: &v1::GroundPoint| {
+        let at = point(place.at.as_ref());
+        (f64::from(at.x), f64::from(at.y))
+    };
+    let (mx, my) = points.iter().map(seen).fold((0.0, 0.0), |sum, (x, y)| (sum.0 + x / 4.0, sum.1 + y / 4.0));
     let mut rows = Vec::with_capacity(8);
     for place in points {
-        let at = point(place.at.as_ref());
-        let (x, y) = (f64::from(at.x), f64::from(at.y));
+        let (x, y) = seen(place);
+        let (x, y) = (x - mx, y - my);
         let (u, v) = (f64::from(place.x_m), f64::from(place.y_m));
         rows.push([x, y, 1.0, 0.0, 0.0, 0.0, -u * x, -u * y, u]);
         rows.push([0.0, 0.0, 0.0, x, y, 1.0, -v * x, -v * y, v]);
     }
     let h = solve(rows).ok_or("three of its points lie on a line")?;
-    Ok([[h[0], h[1], h[2]], [h[3], h[4], h[5]], [h[6], h[7], 1.0]])
+    let rows = [[h[0], h[1], h[2]], [h[3], h[4], h[5]], [h[6], h[7], 1.0]];
+    Ok(rows.map(|[a, b, c]| [a, b, c - a * mx - b * my]))
 }
 
 /// Gauss with pivots; `None` without a single answer.
@@ -108,8 +115,7 @@ fn solve(mut rows: Vec<[f64; 9]>) -> Option<[f64; 8]> {
         if pivot[column].abs() < 1e-9 {
             return None;
         }
-        for (n, row) in rows.iter_mut().enumerate().filter(|(n, _)| *n != column) {
-            debug_assert_ne!(n, column);
+        for (_, row) in rows.iter_mut().enumerate().filter(|(n, _)| *n != column) {
             let share = row[column] / pivot[column];
             row.iter_mut().zip(pivot).for_each(|(value, of)| *value -= share * of);
         }

@@ -49,6 +49,9 @@ impl Line {
     /// side; `held` is when it last crossed.
     pub(super) fn crossed(&self, sight: &Sight<'_>, memory: &mut Memory) -> Result<Way, Stop> {
         let foot = sight.foot;
+        if self.distance(foot) < sight.margin() {
+            return Err(Stop::OnLine);
+        }
         let from = match memory.numbers[..] {
             [x, y] => Point { x, y },
             _ => {
@@ -56,11 +59,8 @@ impl Line {
                 return Err(Stop::Outside);
             }
         };
-        if self.distance(foot) < sight.margin() {
-            return Err(Stop::OnLine);
-        }
         let pairs = self.points.windows(2);
-        let crossed = pairs.filter_map(|pair| geometry::crossing(pair[0], pair[1], from, foot)).last();
+        let crossed = pairs.filter_map(|pair| geometry::crossing(pair[0], pair[1], from, foot)).next_back();
         let lately = memory.held != Moment::default() && sight.now.since(memory.held) <= self.gap_s;
         if crossed.is_some() && lately {
             return Err(Stop::Gap);

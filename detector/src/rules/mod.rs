@@ -179,7 +179,8 @@ pub fn validate(rule: &v1::Rule, tables: &Tables) -> Result<(), String> {
     }
     if Combined::is(&rule.kind) {
         let fits = |part: &v1::Rule| {
-            !Combined::is(&part.kind) && (part.camera.is_empty() || part.camera == rule.camera)
+            let here = [&part.camera, &rule.camera].iter().any(|camera| camera.is_empty());
+            !Combined::is(&part.kind) && (here || part.camera == rule.camera)
         };
         return Combined::new(rule, |id| tables.rules.get(id).filter(|part| fits(part)).map(|_| 0)).map(drop);
     }
@@ -187,6 +188,12 @@ pub fn validate(rule: &v1::Rule, tables: &Tables) -> Result<(), String> {
         [] => make(rule, None).map(drop),
         zones => zones.iter().try_for_each(|zone| make(rule, Some(zone)).map(drop)),
     }
+}
+
+/// Whether distances on the ground can be had from a calibration; the error says why not.
+pub fn calibrates(ground: &v1::Ground) -> Result<(), String> {
+    // The picture's shape decides how long a metre is, not whether there is one.
+    ground::Homography::of(ground, 1.0).map(drop)
 }
 
 fn of_camera(camera: &str) -> String {

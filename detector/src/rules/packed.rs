@@ -50,22 +50,32 @@ struct PackedSubject {
 struct PackedRule {
     version: (u64, u64),
     since: u32,
-    shared: PackedMemory,
-    /// By place of the subject, as a difference; those of changes follow the subjects.
-    memories: Vec<(u16, PackedMemory)>,
-    series: Vec<(u64, i64, Vec<(i64, f32)>)>,
+    memories: Words,
+    /// Subject, microseconds between two values, steps of time and values.
+    series: Vec<PackedSeries>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct PackedMemory {
-    /// Told, noted, known.
-    flags: u8,
-    held: u32,
-    /// Since, missed, fired.
-    rest: (Option<u32>, Option<u32>, Option<u32>),
+type PackedSeries = (u64, i64, Vec<(i64, f32)>);
+
+/// Memories one after the other, the shared one first: a word with flags and the step to the subject's place, then
+/// what the flags announce. The places of changes follow those of subjects.
+#[derive(Default, Serialize, Deserialize)]
+struct Words {
+    words: Vec<u32>,
     numbers: Vec<f32>,
-    marks: Vec<([u8; 8], u64, u32, u32)>,
 }
+
+const TOLD: u32 = 1;
+const NOTED: u32 = 1 << 1;
+const KNOWN: u32 = 1 << 2;
+const SINCE: u32 = 1 << 3;
+const MISSED: u32 = 1 << 4;
+const FIRED: u32 = 1 << 5;
+/// It last held in another frame than the latest.
+const HELD: u32 = 1 << 6;
+/// It has numbers or marks.
+const MORE: u32 = 1 << 7;
+const FLAGS: u32 = 8;
 
 /// Frames by number.
 #[derive(Default)]
@@ -128,8 +138,9 @@ fn pack(state: &State) -> Packed {
             let all = aliases.remove(id).unwrap_or_default();
             let others: Vec<u64> = all.iter().copied().filter(|track| track != id).collect();
             let current = others.iter().position(|track| *track == subject.track).map_or(0, |n| n + 1);
-            let flags =
-                u8::from(subject.present) | u8::from(subject.ended) << 1 | u8::from(all.contains(id)) << 2;
+            let flags = u8::from(subject.present)
+                | (u8::from(subject.ended) << 1)
+                | (u8::from(all.contains(id)) << 2);
             PackedSubject {
                 id: id.to_le_bytes(),
                 tracks: others.iter().map(|track| track.to_le_bytes()).collect(),
@@ -158,15 +169,13 @@ fn pack(state: &State) -> Packed {
         let mut memories: Vec<(usize, &Memory)> =
             rule.memories.iter().filter_map(|(id, memory)| Some((*places.get(id)?, memory))).collect();
         memories.sort_by_key(|(place, _)| *place);
+        let mut words = Words::default();
+        words.push(0, &rule.shared, &frames, state.now);
         let mut last = 0;
-        let memories = memories
-            .into_iter()
-            .map(|(place, memory)| {
-                let step = place - last;
-                last = place;
-                (step as u16, pack_memory(memory, &frames))
-            })
-            .collect();
+        for (place, memory) in memories {
+            words.push(place - last, memory, &frames, state.now);
+            last = place;
+        }
         let series = rule.series.iter().map(|(id, series)| {
             let mut last = state.now.time_us;
             let points = series.points.iter().map(|(time_us, value)| {
@@ -179,8 +188,7 @@ fn pack(state: &State) -> Packed {
         let packed = PackedRule {
             version: rule.version,
             since: frames.number(rule.since),
-            shared: pack_memory(&rule.shared, &frames),
-            memories,
+            memories: words,
             series: series.collect(),
         };
         (name.clone(), packed)
@@ -256,10 +264,16 @@ fn unpack(packed: Packed) -> State {
     for (name, one) in packed.rules {
         let mut place = 0;
         let mut memories = BTreeMap::new();
-        for (step, memory) in one.memories {
-            place += usize::from(step);
+        let mut shared = None;
+        let (mut words, mut numbers) = (one.memories.words.into_iter(), one.memories.numbers.into_iter());
+        while let Some((step, memory)) = next(&mut words, &mut numbers, &frames, now) {
+            if shared.is_none() {
+                shared = Some(memory);
+                continue;
+            }
+            place += step;
             if let Some(id) = ids.get(place) {
-                memories.insert(*id, unpack_memory(memory, &frames));
+                memories.insert(*id, memory);
             }
         }
         let series = one.series.into_iter().map(|(id, every_us, points)| {
@@ -273,7 +287,7 @@ fn unpack(packed: Packed) -> State {
         let rule = RuleState {
             version: one.version,
             since: frames.frame(one.since),
-            shared: unpack_memory(one.shared, &frames),
+            shared: shared.unwrap_or_default(),
             series: series.collect(),
             memories,
         };
@@ -282,41 +296,70 @@ fn unpack(packed: Packed) -> State {
     state
 }
 
-fn pack_memory(memory: &Memory, frames: &Frames) -> PackedMemory {
-    let mark = |mark: &Mark| {
-        (mark.subject.to_le_bytes(), mark.other, frames.number(mark.at), frames.number(mark.began))
-    };
-    PackedMemory {
-        flags: u8::from(memory.told) | u8::from(memory.noted) << 1 | u8::from(memory.known) << 2,
-        held: frames.number(memory.held),
-        rest: (
-            memory.since.map(|frame| frames.number(frame)),
-            memory.missed.map(|frame| frames.number(frame)),
-            memory.fired.map(|frame| frames.number(frame)),
-        ),
-        numbers: memory.numbers.clone(),
-        marks: memory.marks.iter().map(mark).collect(),
+impl Words {
+    fn push(&mut self, step: usize, memory: &Memory, frames: &Frames, now: Moment) {
+        let more = !memory.numbers.is_empty() || !memory.marks.is_empty();
+        let flag = |set: bool, flag: u32| if set { flag } else { 0 };
+        let flags = flag(memory.told, TOLD)
+            | flag(memory.noted, NOTED)
+            | flag(memory.known, KNOWN)
+            | flag(memory.since.is_some(), SINCE)
+            | flag(memory.missed.is_some(), MISSED)
+            | flag(memory.fired.is_some(), FIRED)
+            | flag(memory.held != now, HELD)
+            | flag(more, MORE);
+        self.words.push(((step as u32) << FLAGS) | flags);
+        let held = (memory.held != now).then_some(memory.held);
+        let moments = [held, memory.since, memory.missed, memory.fired];
+        self.words.extend(moments.into_iter().flatten().map(|moment| frames.number(moment)));
+        if more {
+            self.words.extend([memory.numbers.len() as u32, memory.marks.len() as u32]);
+            self.numbers.extend(&memory.numbers);
+            for mark in &memory.marks {
+                let (subject, other) = (mark.subject, mark.other);
+                self.words.extend([
+                    subject as u32,
+                    (subject >> 32) as u32,
+                    other as u32,
+                    (other >> 32) as u32,
+                ]);
+                self.words.extend([frames.number(mark.at), frames.number(mark.began)]);
+            }
+        }
     }
 }
 
-fn unpack_memory(packed: PackedMemory, frames: &Frames) -> Memory {
-    let mark = |(subject, other, at, began): ([u8; 8], u64, u32, u32)| Mark {
-        subject: u64::from_le_bytes(subject),
-        other,
-        at: frames.frame(at),
-        began: frames.frame(began),
+/// The next memory and the step to its subject's place.
+fn next(
+    words: &mut impl Iterator<Item = u32>,
+    numbers: &mut impl Iterator<Item = f32>,
+    frames: &Frames,
+    now: Moment,
+) -> Option<(usize, Memory)> {
+    let head = words.next()?;
+    let mut moment =
+        |flag: u32| (head & flag != 0).then(|| words.next().map(|number| frames.frame(number)))?;
+    let mut memory = Memory {
+        held: moment(HELD).unwrap_or(now),
+        since: moment(SINCE),
+        missed: moment(MISSED),
+        fired: moment(FIRED),
+        told: head & TOLD != 0,
+        noted: head & NOTED != 0,
+        known: head & KNOWN != 0,
+        ..Memory::default()
     };
-    Memory {
-        since: packed.rest.0.map(|number| frames.frame(number)),
-        held: frames.frame(packed.held),
-        told: packed.flags & 1 != 0,
-        noted: packed.flags & 2 != 0,
-        known: packed.flags & 4 != 0,
-        missed: packed.rest.1.map(|number| frames.frame(number)),
-        fired: packed.rest.2.map(|number| frames.frame(number)),
-        numbers: packed.numbers,
-        marks: packed.marks.into_iter().map(mark).collect(),
+    if head & MORE != 0 {
+        let (count, marks) = (words.next()?, words.next()?);
+        memory.numbers.extend(numbers.take(count as usize));
+        for _ in 0..marks {
+            let mut wide = || Some(u64::from(words.next()?) | (u64::from(words.next()?) << 32));
+            let (subject, other) = (wide()?, wide()?);
+            let (at, began) = (frames.frame(words.next()?), frames.frame(words.next()?));
+            memory.marks.push(Mark { subject, other, at, began });
+        }
     }
+    Some(((head >> FLAGS) as usize, memory))
 }
 
 fn pack_dots(dots: impl Iterator<Item = Dot>) -> Vec<(i32, i32)> {

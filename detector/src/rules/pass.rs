@@ -312,7 +312,9 @@ fn forget(seen: &v1::Detections, state: &mut State, now: Moment, gap_s: f64) {
         let subject = state.tracks.get(track).and_then(|id| state.subjects.get_mut(id));
         match subject {
             Some(subject) if subject.track == *track => subject.ended = true,
-            _ => drop(state.tracks.remove(track)),
+            _ => {
+                state.tracks.remove(track);
+            }
         }
     }
     let over = |subject: &Subject| {

@@ -129,7 +129,7 @@ impl Scale {
         let (dx, dy) = (f64::from(to.x - from.x) * self.aspect, f64::from(to.y - from.y));
         let middle = f64::from(from.y + to.y) / 2.0;
         let (height, slope) =
-            self.line.map_or((f64::from(own), 0.0), |(slope, base)| (slope * middle + base, slope));
+            self.line.map_or_else(|| (f64::from(own), 0.0), |(slope, base)| (slope * middle + base, slope));
         let height = height.max(0.01);
         // A step away from the camera looks shorter than one across. How much follows from how fast people shrink.
         let stretch = (FOCAL * slope / height).clamp(1.0, STRETCH);

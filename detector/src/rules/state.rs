@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Memory, Moment, Subject, scale::Heights, series::Series};
 
-/// What outlives a restart.
+/// What outlives a restart. It is stored without loss: an engine that goes on from it gives what the other would have.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// The last frame taken; zeros before the first.
@@ -37,6 +37,16 @@ pub(super) struct RuleState {
 }
 
 impl State {
+    /// Id, version and zone's version of the rules whose memories are here.
+    pub fn versions(&self) -> impl Iterator<Item = (&str, (u64, u64))> {
+        self.rules.iter().map(|(id, rule)| (id.as_str(), rule.version))
+    }
+
+    /// Stream time of the last message taken, in microseconds; 0 before the first.
+    pub fn time_us(&self) -> i64 {
+        self.now.time_us
+    }
+
     /// Forgets everything about what is in the picture: a loop or a clock jump ends it silently. Counts, cool-downs of
     /// the scene and learned heights stay.
     pub(super) fn cut(&mut self) {

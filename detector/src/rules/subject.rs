@@ -155,8 +155,8 @@ impl Subject {
         Some(Travel { x, y, seconds, from })
     }
 
-    /// Metres or heights a second over the window of `window_s` seconds before the last one; `None` when it was not seen
-    /// then.
+    /// Metres or heights a second over the window of `window_s` seconds before the last one; `None` when it was not
+    /// seen then.
     pub(super) fn speed_before(&self, now: Moment, window_s: f64, scale: &Scale) -> Option<f64> {
         let at = |seconds: f64| {
             let until = now.time_us / 1000 - (seconds * 1e3) as i64;
@@ -181,18 +181,25 @@ impl Subject {
         v1::Box { x1: x - width / 2.0, y1: y - height, x2: x + width / 2.0, y2: y }
     }
 
+    /// How it moved over the second before its latest sight: picture widths and heights a second.
+    pub(super) fn velocity(&self) -> (f32, f32) {
+        let last = self.seen.time_us / 1000;
+        let Some((time_ms, from)) = self.trail.iter().find(|(time_ms, _)| last - time_ms <= 1000) else {
+            return (0.0, 0.0);
+        };
+        let seconds = (last - time_ms) as f32 / 1e3;
+        if seconds <= 0.0 {
+            return (0.0, 0.0);
+        }
+        let from = from.point();
+        ((self.foot.x - from.x) / seconds, (self.foot.y - from.y) / seconds)
+    }
+
     /// Where it would be at this moment had it gone on as before, normalised.
     pub(super) fn expected(&self, now: Moment) -> Point {
-        let last = self.seen.time_us / 1000;
-        let recent = |(time_ms, _): &&(i64, Dot)| last - time_ms <= 1000;
-        let Some((time_ms, from)) = self.trail.iter().find(recent).filter(|(time_ms, _)| *time_ms < last)
-        else {
-            return self.foot;
-        };
         // Nobody goes straight on for long.
-        let ahead = now.since(self.seen).min(1.5) / ((last - time_ms) as f64 / 1e3);
-        let on = |from: f32, to: f32| to + (to - from) * ahead as f32;
-        let from = from.point();
-        Point { x: on(from.x, self.foot.x), y: on(from.y, self.foot.y) }
+        let ahead = now.since(self.seen).min(1.5) as f32;
+        let (x, y) = self.velocity();
+        Point { x: self.foot.x + x * ahead, y: self.foot.y + y * ahead }
     }
 }

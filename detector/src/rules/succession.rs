@@ -11,6 +11,8 @@ const REACH: f32 = 0.5;
 const DRIFT: f32 = 1.0;
 /// A track that is farther from where it must be than this many heights has jumped to somebody else.
 const JUMP: f32 = 0.75;
+/// Heights a second from which somebody has a direction.
+const STROLL: f32 = 0.4;
 /// Heights a second that nobody runs.
 const FASTEST: f32 = 5.0;
 
@@ -25,13 +27,11 @@ pub(super) fn settle(
     let mut ids: Vec<Option<u64>> =
         objects.iter().map(|object| state.tracks.get(&object.track).copied()).collect();
     // A subject that another track has taken over is that track's while both are there.
-    for n in 0..ids.len() {
-        let taken = ids[n].is_some_and(|id| {
-            let current = state.subjects.get(&id).map_or(0, |subject| subject.track);
-            current != objects[n].track && objects.iter().any(|other| other.track == current)
-        });
-        if taken {
-            ids[n] = None;
+    for (object, id) in objects.iter().zip(&mut ids) {
+        let current = id.and_then(|id| state.subjects.get(&id)).map(|subject| subject.track);
+        let there = |track| objects.iter().any(|other| other.track == track);
+        if current.is_some_and(|track| track != object.track && there(track)) {
+            *id = None;
         }
     }
     let mut pairs = Vec::new();
@@ -61,9 +61,9 @@ pub(super) fn settle(
         placed[n] = true;
         gone.push(id);
         // Who jumped away from this subject, and found no other place, is new.
-        for m in 0..ids.len() {
-            if m != n && ids[m] == Some(id) && !placed[m] {
-                ids[m] = None;
+        for (m, other) in ids.iter_mut().enumerate() {
+            if m != n && *other == Some(id) && !placed[m] {
+                *other = None;
             }
         }
         ids[n] = Some(id);
@@ -105,14 +105,31 @@ fn jumped(subject: &Subject, object: &v1::Object, now: Moment, aspect: f32) -> b
 fn likeness(subject: &Subject, object: &v1::Object, now: Moment, aspect: f32) -> Option<f32> {
     let place = object.r#box.as_ref()?;
     let (old, new) = (subject.size.1.max(0.02), (place.y2 - place.y1).max(0.02));
-    let shape = old.min(new) / old.max(new);
-    if subject.class != object.class && !(vehicle(&subject.class) && vehicle(&object.class)) || shape < 0.7 {
+    let same = subject.class == object.class || (vehicle(&subject.class) && vehicle(&object.class));
+    if !same || old.min(new) / old.max(new) < 0.7 {
         return None;
     }
-    let away =
-        apart(subject.expected(now), foot(object), aspect).min(apart(subject.foot, foot(object), aspect))
-            / old;
+    let expected = subject.expected(now);
+    // Who walked out of the picture is not who comes in there.
+    let (wide, high) = (subject.size.0 / 2.0, subject.size.1);
+    if !(-wide..=1.0 + wide).contains(&expected.x) || !(0.0..=1.0 + high).contains(&expected.y) {
+        return None;
+    }
+    if against(subject, object, aspect) {
+        return None;
+    }
+    let away = apart(expected, foot(object), aspect).min(apart(subject.foot, foot(object), aspect)) / old;
     (away <= REACH + DRIFT * now.since(subject.seen).min(1.5) as f32).then_some(away)
+}
+
+/// Who went in at a door is not who comes out of it: both move, one against the other.
+fn against(subject: &Subject, object: &v1::Object, aspect: f32) -> bool {
+    let (x, y) = subject.velocity();
+    let (ax, ay) = (x * aspect, y);
+    let (bx, by) = (object.velocity_x * aspect, object.velocity_y);
+    let (a, b) = (ax.hypot(ay), bx.hypot(by));
+    let moves = STROLL * subject.size.1.max(0.02);
+    a > moves && b > moves && ax * bx + ay * by < -0.5 * a * b
 }
 
 /// Detectors take one for the other from above.
