@@ -14,6 +14,8 @@ pub struct Config {
     pub face_long_side: usize,
     /// Lowest score of a face, 0..1. Low, because an unseen face is worse than a redacted tree.
     pub face_score: f32,
+    /// Where a rule asks how bodies are held, joints are looked for in every n-th analysed picture; 1 for each.
+    pub pose_every: u32,
     /// How long a track is kept that is not seen, in seconds.
     pub hidden_s: f32,
     /// Cut chips for the recognizer. Set from `recognizer.enabled`.
@@ -34,6 +36,7 @@ impl Default for Config {
             activation: 0.6,
             face_long_side: 640,
             face_score: 0.35,
+            pose_every: 2,
             hidden_s: 3.0,
             chips: false,
         }
@@ -64,6 +67,9 @@ impl Config {
         }
         if !(0.0..1.0).contains(&self.activation) {
             wrong.push("`detector.activation` must be at least 0 and below 1".to_owned());
+        }
+        if !(1..=100).contains(&self.pose_every) {
+            wrong.push("`detector.pose_every` must be 1 to 100".to_owned());
         }
         if !(0.0..=30.0).contains(&self.hidden_s) {
             wrong.push("`detector.hidden_s` must be 0 to 30 seconds".to_owned());

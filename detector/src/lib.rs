@@ -9,14 +9,20 @@
 //! - **Drops** frames whose (epoch, n) is not above the last.
 //! - **Knobs**: [`Config`].
 //!
+//! Bodies are looked at and the scene is learnt only while a rule asks. The body model is loaded with the first picture
+//! in which it does; the scene's memory is not in the snapshot, so a restart learns it anew.
+//!
 //! Rules read nothing but the `detections` message, so stored detections replay to the same answers from any stored
 //! state on.
 
+mod changes;
 mod chip;
 mod config;
+mod cues;
 mod error;
 mod faces;
 mod model;
+mod pose;
 pub mod rules;
 mod stage;
 mod states;

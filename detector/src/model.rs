@@ -1,14 +1,15 @@
-//! Pictures to detections: pre-processing, session, decoder, for objects and for faces.
+//! Pictures to detections: pre-processing, session, decoder, for objects, faces and bodies.
 
 use std::collections::BTreeMap;
 
 use cortex_models::{
-    Detection, Face, Model, Picture, Preprocessor, Task,
+    Decoder, Detection, Face, Model, Picture, Pose, Preprocessor, Task,
     decode::{self, DecodeError, Outputs},
 };
 use cortex_runtime::infer::{self, Library, Session};
+use tracing::error;
 
-use crate::{Config, Error};
+use crate::{Config, Error, pose, rules::Needs};
 
 /// What the models saw in one picture, in its pixels.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Seen {
     pub objects: Vec<Detection>,
     /// Faces, best first.
     pub faces: Vec<Face>,
+    /// How bodies are held, by index of the object; only of those that a rule asks about.
+    pub poses: Vec<(usize, Pose)>,
     /// Why the models could not look, in words; empty when they could.
     pub failed: String,
 }
@@ -27,24 +30,28 @@ pub struct Models {
     preprocessor: Preprocessor,
     objects: (Model, Session),
     faces: Option<(Model, Session)>,
+    pose: Lazy,
+}
+
+/// The body model, loaded when the first rule asks for it: it costs every worker 5 MB and a blink, and most sites never
+/// ask. Rules change on another thread than the one that runs sessions, so it is the first picture that loads it.
+enum Lazy {
+    Unasked(Library, infer::Config),
+    Ready(Box<(Model, Session)>),
+    /// It cannot be loaded, and that was said.
+    Broken,
 }
 
 impl Models {
     /// Loads the models that the configuration picks.
     pub fn load(library: &Library, infer: &infer::Config, config: &Config) -> Result<Self, Error> {
-        let manifest = infer.manifest()?;
-        let open = |task| -> Result<(Model, Session), Error> {
-            let name = infer.pick(&manifest, task)?;
-            let model = manifest.model(&name).map_err(infer::Error::from)?.clone();
-            let session = Session::open(library, infer, &model)?;
-            Ok((model, session))
-        };
-        let faces = if config.face_long_side > 0 { Some(open(Task::Faces)?) } else { None };
+        let faces = if config.face_long_side > 0 { Some(open(library, infer, Task::Faces)?) } else { None };
         let mut models = Self {
             config: config.clone(),
             preprocessor: Preprocessor::default(),
-            objects: open(Task::Objects)?,
+            objects: open(library, infer, Task::Objects)?,
             faces,
+            pose: Lazy::Unasked(library.clone(), infer.clone()),
         };
         models.warm_up()?;
         Ok(models)
@@ -59,10 +66,12 @@ impl Models {
         self.faces(&[&grey]).into_iter().try_for_each(|seen| seen.map(|_| ()))
     }
 
-    /// SHA-256 of the files, by task.
+    /// SHA-256 of the files loaded, by task.
     pub fn digests(&self) -> BTreeMap<String, String> {
-        let faces = self.faces.iter().map(|(_, session)| ("faces".to_owned(), session.digest().to_owned()));
-        faces.chain([("objects".to_owned(), self.objects.1.digest().to_owned())]).collect()
+        let pose = if let Lazy::Ready(pose) = &self.pose { Some(("pose", &pose.1)) } else { None };
+        let sessions = self.faces.iter().map(|(_, session)| ("faces", session)).chain(pose);
+        let sessions = sessions.chain([("objects", &self.objects.1)]);
+        sessions.map(|(task, session)| (task.to_owned(), session.digest().to_owned())).collect()
     }
 
     /// Looks at pictures of any cameras, in one call of a model that takes many. A picture that the models cannot look
@@ -70,10 +79,20 @@ impl Models {
     pub fn look(&mut self, pictures: &[&Picture]) -> Vec<Seen> {
         let (objects, faces) = (self.objects(pictures), self.faces(pictures));
         let seen = |(objects, faces): (Result<_, Error>, Result<_, Error>)| match (objects, faces) {
-            (Ok(objects), Ok(faces)) => Seen { objects, faces, failed: String::new() },
+            (Ok(objects), Ok(faces)) => Seen { objects, faces, ..Seen::default() },
             (Err(error), _) | (_, Err(error)) => Seen { failed: error.to_string(), ..Seen::default() },
         };
         objects.into_iter().zip(faces).map(seen).collect()
+    }
+
+    /// Adds how bodies are held to what was seen in a picture, the `n`-th of its camera, where a rule asks.
+    pub fn look_at_bodies(&mut self, picture: &Picture, n: u64, needs: &Needs, seen: &mut Seen) {
+        if needs.pose() && seen.failed.is_empty() && n.is_multiple_of(u64::from(self.config.pose_every.max(1))) {
+            match self.poses(picture, &seen.objects, needs) {
+                Ok(poses) => seen.poses = poses,
+                Err(error) => *seen = Seen { failed: error.to_string(), ..Seen::default() },
+            }
+        }
     }
 
     fn objects(&mut self, pictures: &[&Picture]) -> Vec<Result<Vec<Detection>, Error>> {
@@ -111,6 +130,56 @@ impl Models {
         };
         flat(session.run_each(&inputs, read))
     }
+
+    fn poses(
+        &mut self,
+        picture: &Picture,
+        objects: &[Detection],
+        needs: &Needs,
+    ) -> Result<Vec<(usize, Pose)>, Error> {
+        let wanted = pose::wanted(objects, picture, needs);
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some((model, session)) = self.pose.load() else { return Ok(Vec::new()) };
+        let mut found = Vec::with_capacity(wanted.len());
+        for index in wanted {
+            let crop = pose::crop(objects[index].rect, model.size);
+            let tensor = self.preprocessor.part(picture, crop, model.size.0, model.size.1);
+            let read = |outputs: Outputs<'_>| match model.decoder {
+                Decoder::Movenet => decode::movenet(outputs, crop),
+                Decoder::Rtmpose => decode::rtmpose(outputs, crop),
+                _ => Err(DecodeError::Missing("(a decoder for bodies)".to_owned())),
+            };
+            found.push((index, session.run(&[(&model.input, &tensor)], read)??));
+        }
+        Ok(pose::believe(found, objects))
+    }
+}
+
+impl Lazy {
+    /// The model, loaded at the first call. Objects and faces are found without it, so a missing file costs no picture.
+    fn load(&mut self) -> Option<&mut (Model, Session)> {
+        if let Self::Unasked(library, infer) = self {
+            *self = match open(library, infer, Task::Pose) {
+                Ok(pose) => Self::Ready(Box::new(pose)),
+                Err(error) => {
+                    error!(%error, "body model not loaded: rules about falls, lying, hands and climbing are blind");
+                    Self::Broken
+                }
+            };
+        }
+        if let Self::Ready(pose) = self { Some(pose) } else { None }
+    }
+}
+
+/// The session that the configuration picks for a task.
+fn open(library: &Library, infer: &infer::Config, task: Task) -> Result<(Model, Session), Error> {
+    let manifest = infer.manifest()?;
+    let name = infer.pick(&manifest, task)?;
+    let model = manifest.model(&name).map_err(infer::Error::from)?.clone();
+    let session = Session::open(library, infer, &model)?;
+    Ok((model, session))
 }
 
 /// Side of the picture that the models are tried on, in pixels.

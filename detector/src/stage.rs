@@ -13,8 +13,10 @@ use cortex_runtime::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Config, Models, Seen, chip, faces,
-    rules::{self, Engine},
+    Config, Models, Seen,
+    changes::{Changes, Moment},
+    chip, cues, faces,
+    rules::{self, Engine, Needs},
     states::States,
     track::{Birth, Settings, State, Track, Tracker},
 };
@@ -26,7 +28,6 @@ pub struct Input(pub Arc<Captured>);
 pub struct Detector {
     config: Config,
     models: Option<Models>,
-    digests: BTreeMap<String, String>,
     tables: Arc<Tables>,
     cameras: HashMap<Key, Camera>,
 }
@@ -49,6 +50,8 @@ struct Kept {
     present_until_us: i64,
     /// Tracks born until then need no second sight: the camera's very first frames.
     first_until_us: i64,
+    /// Only while a rule asks.
+    changes: Option<Changes>,
     counts: Counts,
     frame: Option<v1::FrameId>,
     source: (u32, u32),
@@ -83,8 +86,11 @@ const SECOND_US: i64 = 1_000_000;
 impl Detector {
     /// A detector with its models; without them only frames that carry tracks can be taken.
     pub fn new(config: Config, models: Option<Models>) -> Self {
-        let digests = models.as_ref().map(Models::digests).unwrap_or_default();
-        Self { config, models, digests, tables: Arc::default(), cameras: HashMap::new() }
+        Self { config, models, tables: Arc::default(), cameras: HashMap::new() }
+    }
+
+    fn digests(&self) -> BTreeMap<String, String> {
+        self.models.as_ref().map(Models::digests).unwrap_or_default()
     }
 
     fn settings(&self) -> Settings {
@@ -128,14 +134,19 @@ impl Stage for Detector {
         let pictures: Vec<&Picture> = batch.iter().filter_map(|input| input.0.picture.as_ref()).collect();
         let mut seen = models.look(&pictures).into_iter();
         let answer = |input: &&Input| {
-            let seen = input.0.picture.as_ref().and_then(|_| seen.next());
-            seen.ok_or_else(|| Poison::new("a frame without a picture"))
+            let (message, picture) = (&input.0.message, input.0.picture.as_ref());
+            let Some((picture, mut seen)) = picture.and_then(|picture| Some((picture, seen.next()?))) else {
+                return Err(Poison::new("a frame without a picture"));
+            };
+            let camera = message.id.as_ref().map_or("", |id| &id.camera);
+            models.look_at_bodies(picture, message.n, &Needs::of(&self.tables, camera), &mut seen);
+            Ok(seen)
         };
         batch.iter().map(answer).collect()
     }
 
     fn apply(&mut self, key: &Key, input: &Input, seen: Seen, out: &mut Collector) -> Result<(), Fatal> {
-        let settings = self.settings();
+        let (settings, digests) = (self.settings(), self.digests());
         let frame = &input.0.message;
         let (Some(id), Some(picture)) = (&frame.id, &input.0.picture) else { return Ok(()) };
         let camera = self.cameras.entry(key.clone()).or_default();
@@ -150,13 +161,14 @@ impl Stage for Detector {
             received_us: frame.received_us,
             source_width: frame.source_width,
             source_height: frame.source_height,
-            models: self.digests.clone(),
+            models: digests,
             rules_version: self.tables.rules_version,
             ended,
             ..Default::default()
         };
         if seen.failed.is_empty() {
             let kept = &mut camera.kept;
+            let needs = Needs::of(&self.tables, key);
             if frame.plan() == v1::Plan::Carry {
                 kept.tracker.carry(picture, frame.time_us, settings, &mut answer.ended);
                 answer.outcome = v1::Outcome::Carried as i32;
@@ -194,9 +206,17 @@ impl Stage for Detector {
                         )
                     })
                     .collect();
+                for (index, pose) in &seen.poses {
+                    // Without a track no rule reads it.
+                    if let Some(object) = answer.objects.get_mut(*index).filter(|object| object.track != 0) {
+                        object.pose = Some(cues::joints(picture, pose));
+                    }
+                }
                 kept.counts.analysed += 1;
             }
             answer.objects.extend(kept.unseen(picture));
+            let moment = Moment { frame: id, time_us: frame.time_us };
+            answer.changes = cues::changes(&mut kept.changes, &needs, picture, moment, &kept.tracker, &seen);
             answer.faces = kept.bind(picture, &seen, self.config.chips, self.tables.site(key), &answer, out);
             answer.keep = out.published::<cortex_runtime::CutChip>().iter().any(|_| true);
         } else {
@@ -212,6 +232,7 @@ impl Stage for Detector {
     }
 
     fn tick(&mut self, key: &Key, now: StreamTime, out: &mut Collector) {
+        let digests = self.digests();
         let Some(camera) = self.cameras.get_mut(key) else { return };
         let (Some((_, n, _)), Some(frame)) = (camera.kept.last, camera.kept.frame.clone()) else { return };
         if camera.kept.tracker.tracks.is_empty() && !camera.engine.waits() {
@@ -225,11 +246,12 @@ impl Stage for Detector {
             outcome: v1::Outcome::Time as i32,
             source_width: camera.kept.source.0,
             source_height: camera.kept.source.1,
-            models: self.digests.clone(),
+            models: digests,
             rules_version: self.tables.rules_version,
             ..Default::default()
         };
         camera.kept.tracker.wait(now.0, &mut answer.ended);
+        answer.changes = camera.kept.changes.as_ref().map(Changes::told).unwrap_or_default();
         let anomalies = camera.decide(key, &answer, &self.tables, out);
         say(answer, anomalies, out);
     }

@@ -112,30 +112,14 @@ impl Preprocessor {
         let target = Target { width, height, left, top, inner_w, inner_h };
         match picture.format() {
             Format::Rgb => {
-                self.resize(
-                    &picture.planes()[0],
-                    picture.width(),
-                    picture.height(),
-                    PixelType::U8x3,
-                    (inner_w, inner_h, area),
-                    0,
-                );
+                self.resize(Source::whole(picture, 0, area), PixelType::U8x3, (inner_w, inner_h), 0);
                 target.write_rgb(&self.planes[0], &mut data);
             }
             Format::I420(matrix) => {
-                let half = (picture.width().div_ceil(2), picture.height().div_ceil(2));
-                let inner_half = (inner_w.div_ceil(2), inner_h.div_ceil(2), area);
-                let [luma, cb, cr] = picture.planes() else { unreachable!("I420 has three planes") };
-                self.resize(
-                    luma,
-                    picture.width(),
-                    picture.height(),
-                    PixelType::U8,
-                    (inner_w, inner_h, area),
-                    0,
-                );
-                self.resize(cb, half.0, half.1, PixelType::U8, inner_half, 1);
-                self.resize(cr, half.0, half.1, PixelType::U8, inner_half, 2);
+                let inner_half = (inner_w.div_ceil(2), inner_h.div_ceil(2));
+                self.resize(Source::whole(picture, 0, area), PixelType::U8, (inner_w, inner_h), 0);
+                self.resize(Source::whole(picture, 1, area), PixelType::U8, inner_half, 1);
+                self.resize(Source::whole(picture, 2, area), PixelType::U8, inner_half, 2);
                 target.write_i420(&self.planes, matrix, &mut data);
             }
         }
@@ -150,6 +134,44 @@ impl Preprocessor {
         (Tensor { shape: vec![1, 3, height, width], data }, placement)
     }
 
+    /// A part of a picture as a network's input of `width` x `height` pixels, black where the part lies outside: shape
+    /// [1, 3, height, width], RGB, 0..255. `part` is in picture pixels.
+    pub fn part(&mut self, picture: &Picture, part: Rect, width: usize, height: usize) -> Tensor {
+        let mut data = vec![0.0; 3 * width * height];
+        let inside = part.clip(picture.width() as f32, picture.height() as f32);
+        let scale_x = width as f32 / part.width().max(1.0);
+        let scale_y = height as f32 / part.height().max(1.0);
+        let (left, top) = (
+            (((inside.x1 - part.x1) * scale_x).round() as usize).min(width),
+            (((inside.y1 - part.y1) * scale_y).round() as usize).min(height),
+        );
+        let inner_w = ((inside.width() * scale_x).round() as usize).min(width - left);
+        let inner_h = ((inside.height() * scale_y).round() as usize).min(height - top);
+        let area = scale_x < 1.0;
+        if inner_w > 0 && inner_h > 0 {
+            let target = Target { width, height, left, top, inner_w, inner_h };
+            match picture.format() {
+                Format::Rgb => {
+                    self.resize(
+                        Source::part(picture, 0, inside, area),
+                        PixelType::U8x3,
+                        (inner_w, inner_h),
+                        0,
+                    );
+                    target.write_rgb(&self.planes[0], &mut data);
+                }
+                Format::I420(matrix) => {
+                    let half = (inner_w.div_ceil(2), inner_h.div_ceil(2));
+                    self.resize(Source::part(picture, 0, inside, area), PixelType::U8, (inner_w, inner_h), 0);
+                    self.resize(Source::part(picture, 1, inside, area), PixelType::U8, half, 1);
+                    self.resize(Source::part(picture, 2, inside, area), PixelType::U8, half, 2);
+                    target.write_i420(&self.planes, matrix, &mut data);
+                }
+            }
+        }
+        Tensor { shape: vec![1, 3, height, width], data }
+    }
+
     /// A picture of another size in the same format, for what people look at.
     pub fn scale(&mut self, picture: &Picture, width: usize, height: usize) -> Picture {
         if (picture.width(), picture.height()) == (width, height) {
@@ -162,9 +184,8 @@ impl Preprocessor {
         };
         let mut planes = Vec::with_capacity(kinds.len());
         for (index, (kind, divisor)) in kinds.iter().enumerate() {
-            let from = (picture.width().div_ceil(*divisor), picture.height().div_ceil(*divisor));
-            let to = (width.div_ceil(*divisor), height.div_ceil(*divisor), area);
-            self.resize(&picture.planes()[index], from.0, from.1, *kind, to, index);
+            let to = (width.div_ceil(*divisor), height.div_ceil(*divisor));
+            self.resize(Source::whole(picture, index, area), *kind, to, index);
             planes.push(Plane {
                 data: std::mem::take(&mut self.planes[index]).into(),
                 stride: to.0 * kind.size(),
@@ -173,21 +194,14 @@ impl Preprocessor {
         Picture::new(width, height, picture.format(), planes).expect("the planes were made for this size")
     }
 
-    /// Resizes one plane into `self.planes[into]`, tightly packed.
-    fn resize(
-        &mut self,
-        plane: &Plane,
-        w: usize,
-        h: usize,
-        kind: PixelType,
-        to: (usize, usize, bool),
-        into: usize,
-    ) {
-        let (width, height, area) = to;
+    /// Resizes a part of one plane into `self.planes[into]`, tightly packed.
+    fn resize(&mut self, source: Source<'_>, kind: PixelType, to: (usize, usize), into: usize) {
+        let (Source { plane, width: w, height: h, part, area }, (width, height)) = (source, to);
         let bytes = kind.size();
         let mut packed = std::mem::take(&mut self.planes[into]);
         packed.resize(width * height * bytes, 0);
-        if (w, h) == (width, height) {
+        let all = part == Rect::new(0.0, 0.0, w as f32, h as f32);
+        if all && (w, h) == (width, height) {
             for (row, line) in packed.chunks_exact_mut(w * bytes).enumerate() {
                 line.copy_from_slice(&plane.data[row * plane.stride..][..w * bytes]);
             }
@@ -197,8 +211,9 @@ impl Preprocessor {
             } else {
                 ResizeAlg::Interpolation(FilterType::Bilinear)
             };
+            let [left, top, wide, high] = [part.x1, part.y1, part.width(), part.height()].map(f64::from);
             let options =
-                ResizeOptions::new().resize_alg(filter).use_alpha(false).crop(0.0, 0.0, w as f64, h as f64);
+                ResizeOptions::new().resize_alg(filter).use_alpha(false).crop(left, top, wide, high);
             // Rows may be longer than they show: the source is as wide as its stride, and cropped. A last row cut
             // short is copied first, and the channels of RGB one by one.
             if bytes == 1 && plane.data.len() >= plane.stride * h {
@@ -233,6 +248,35 @@ fn scale(
     let mut target =
         TypedImage::<U8>::from_buffer(width as u32, height as u32, packed).expect("sized by the caller");
     resizer.resize_typed(&source, &mut target, options).expect("the crop lies inside");
+}
+
+/// What is resized: a part of a plane.
+struct Source<'a> {
+    plane: &'a Plane,
+    /// Width and height of the whole plane in its own pixels.
+    width: usize,
+    height: usize,
+    /// In the plane's own pixels.
+    part: Rect,
+    /// By area averaging, for shrinking; else bilinear.
+    area: bool,
+}
+
+impl<'a> Source<'a> {
+    fn whole(picture: &'a Picture, index: usize, area: bool) -> Self {
+        let divisor = if index == 0 { 1 } else { 2 };
+        let (width, height) = (picture.width().div_ceil(divisor), picture.height().div_ceil(divisor));
+        let part = Rect::new(0.0, 0.0, width as f32, height as f32);
+        Self { plane: &picture.planes()[index], width, height, part, area }
+    }
+
+    /// `inside` is in picture pixels and lies in the picture.
+    fn part(picture: &'a Picture, index: usize, inside: Rect, area: bool) -> Self {
+        let divisor = if index == 0 { 1.0 } else { 2.0 };
+        let part =
+            Rect::new(inside.x1 / divisor, inside.y1 / divisor, inside.x2 / divisor, inside.y2 / divisor);
+        Self { part, ..Self::whole(picture, index, area) }
+    }
 }
 
 /// The inner rectangle of a tensor's three planes.
@@ -335,6 +379,19 @@ mod tests {
         );
         let back = placement.undo(Rect::new(64.0, 0.0, 576.0, 384.0));
         assert_eq!(back, Rect::new(0.0, 0.0, 768.0, 576.0));
+    }
+
+    #[test]
+    fn a_part_over_the_edge_is_black_outside_and_itself_inside() {
+        // Brighter to the right: 10 a pixel.
+        let pixels: Vec<u8> = (0..20 * 20 * 3).map(|at| (at / 3 % 20 * 10) as u8).collect();
+        let picture = Picture::rgb(20, 20, pixels).unwrap();
+        let tensor = Preprocessor::default().part(&picture, Rect::new(-10.0, 5.0, 10.0, 25.0), 40, 40);
+        let at = |x: usize, y: usize| tensor.data[y * 40 + x];
+        assert_eq!((at(10, 10), at(19, 10), at(30, 31)), (0.0, 0.0, 0.0), "left of the picture and below it");
+        assert!((at(30, 10) - 50.0).abs() <= 5.0 && (at(39, 29) - 95.0).abs() <= 5.0, "{}", at(30, 10));
+        let away = Preprocessor::default().part(&picture, Rect::new(30.0, 0.0, 40.0, 10.0), 8, 8);
+        assert!(away.data.iter().all(|value| *value == 0.0));
     }
 
     #[test]

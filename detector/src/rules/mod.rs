@@ -32,6 +32,7 @@ mod memory;
 mod needs;
 mod packed;
 mod pass;
+mod posture;
 mod scale;
 mod schedule;
 mod series;
@@ -41,14 +42,21 @@ mod subject;
 mod succession;
 mod tell;
 
+mod abandoned;
+mod climbing;
 mod congestion;
 mod crossing;
 mod crowd;
 mod density;
 mod dispersal;
+mod down;
 mod dwell;
 mod entry;
 mod exit;
+mod fall;
+mod hands_up;
+mod lying;
+mod removed;
 mod running;
 mod stopped;
 mod tailgating;
@@ -64,7 +72,8 @@ pub use geometry::Point;
 use line::{Count, Line, Way};
 pub use look::{Finding, Gauge, Look, Stop, Verdict, measure};
 pub use memory::{Holds, Mark, Memory, Moment, Span};
-pub use needs::{watches, window_s};
+pub use needs::{Needs, watches, window_s};
+use posture::{Body, Posture};
 pub use scale::Scale;
 use schedule::Schedule;
 pub use sight::{Scene, Sight};
@@ -128,6 +137,12 @@ const KINDS: &[(&str, Cue, Make)] = &[
     ("tailgating", Cue::Boxes, tailgating::make),
     ("congestion", Cue::Boxes, congestion::make),
     ("dispersal", Cue::Boxes, dispersal::make),
+    ("climbing", Cue::Boxes, climbing::make),
+    ("fall", Cue::Pose, fall::make),
+    ("lying", Cue::Pose, lying::make),
+    ("hands_up", Cue::Pose, hands_up::make),
+    ("abandoned", Cue::Changes, abandoned::make),
+    ("removed", Cue::Changes, removed::make),
 ];
 
 /// The kinds that combine others.

@@ -77,7 +77,7 @@ impl Dot {
         Self([point.x, point.y].map(|value| (value.clamp(0.0, 1.0) * 65535.0).round() as u16))
     }
 
-    fn point(self) -> Point {
+    pub(super) fn point(self) -> Point {
         let [x, y] = self.0.map(|value| f32::from(value) / 65535.0);
         Point { x, y }
     }

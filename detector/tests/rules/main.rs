@@ -3,9 +3,11 @@
 
 mod story;
 
+mod bodies;
 mod combined;
 mod explained;
 mod groups;
+mod left;
 mod lines;
 mod motion;
 mod robust;
