@@ -42,7 +42,7 @@ impl Default for Config {
         Self {
             style: Style::Cells,
             hold_s: 3.0,
-            person_score: 0.2,
+            person_score: 0.15,
             live_width: 768,
             live_rate: 10.0,
             quality: 80,

@@ -351,9 +351,10 @@ mod tests {
     #[test]
     fn a_pad_that_has_not_chosen_yet_is_seen_as_video() {
         gst::init().unwrap();
-        let pad = |name: &str| make(name).unwrap().static_pad("src").unwrap();
-        assert!(pad("videotestsrc").current_caps().is_none());
-        assert!(is_video(&pad("videotestsrc")), "as a webcam of raw pictures does");
-        assert!(!is_video(&pad("audiotestsrc")));
+        let (pictures, sound) = (make("videotestsrc").unwrap(), make("audiotestsrc").unwrap());
+        let pad = |source: &gst::Element| source.static_pad("src").unwrap();
+        assert!(pad(&pictures).current_caps().is_none());
+        assert!(is_video(&pad(&pictures)), "as a webcam of raw pictures does");
+        assert!(!is_video(&pad(&sound)));
     }
 }
