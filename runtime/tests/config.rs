@@ -126,7 +126,7 @@ budgt_gib = 3
 stills_days = "many"
 [runner]
 workers = -2
-budget_gib = 5
+detections_days = 5
 [telemetry]
 format = "jsn"
 [listen]
@@ -140,7 +140,7 @@ a = 1
     let expected = [
         "cortex.toml:4:1: unknown key `budgt_gib` in [store]; did you mean `budget_gib`?",
         "cortex.toml:5:15: `store.stills_days` must be a number, this is a string in quotes",
-        "cortex.toml:8:1: unknown key `budget_gib` in [runner]; did you mean `store.budget_gib`?",
+        "cortex.toml:8:1: unknown key `detections_days` in [runner]; did you mean `store.detections_days`?",
         "cortex.toml:15:2: unknown key `nonsense`",
         "cortex.toml:10:10: `telemetry.format` `jsn` is not known, expected `text` or `json`; did you mean `json`?",
     ];
