@@ -27,7 +27,7 @@ fn frame(n: u64, width: f32) -> (Input, Seen) {
         landmarks: [[130.0, 50.0], [150.0, 50.0], [140.0, 60.0], [132.0, 70.0], [148.0, 70.0]],
     };
     let person = Detection { rect: Rect::new(100.0, 30.0, 180.0, 230.0), score: 0.9, class: 0 };
-    let seen = Seen { objects: vec![person], faces: vec![face], failed: String::new() };
+    let seen = Seen { objects: vec![person], faces: vec![face], ..Seen::default() };
     (Input(Arc::new(Captured { message, picture: Some(picture) })), seen)
 }
 
