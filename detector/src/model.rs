@@ -87,7 +87,10 @@ impl Models {
 
     /// Adds how bodies are held to what was seen in a picture, the `n`-th of its camera, where a rule asks.
     pub fn look_at_bodies(&mut self, picture: &Picture, n: u64, needs: &Needs, seen: &mut Seen) {
-        if needs.pose() && seen.failed.is_empty() && n.is_multiple_of(u64::from(self.config.pose_every.max(1))) {
+        if needs.pose()
+            && seen.failed.is_empty()
+            && n.is_multiple_of(u64::from(self.config.pose_every.max(1)))
+        {
             match self.poses(picture, &seen.objects, needs) {
                 Ok(poses) => seen.poses = poses,
                 Err(error) => *seen = Seen { failed: error.to_string(), ..Seen::default() },

@@ -218,7 +218,8 @@ impl Shares {
     /// Means of what happened between two looks.
     pub(super) fn between(before: &Metrics, after: &Metrics) -> Self {
         let mean = |name: &str, stage: &str| {
-            let ((sum, count), (sum0, count0)) = (after.histogram(name, stage), before.histogram(name, stage));
+            let ((sum, count), (sum0, count0)) =
+                (after.histogram(name, stage), before.histogram(name, stage));
             if count > count0 { 1000.0 * (sum - sum0) / (count - count0) } else { 0.0 }
         };
         let (work, sinks) =

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use cortex_proto::v1;
 use serde::{Deserialize, Serialize};
 
+pub use super::ground::{Ground, Person, Place};
 use super::{
     checks::{self, Wrong},
     error::nearest,
 };
-pub use super::ground::{Ground, Person, Place};
 
 /// A `[[cameras]]` entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -276,9 +276,12 @@ impl Check<'_> {
             }
             let other = |id: &String| rules.iter().any(|other| other.id == *id && other.id != rule.id);
             if let Some(id) = rule.of.iter().find(|id| !other(id)) {
-                let meant = nearest(id, rules.iter().map(|rule| rule.id.as_str()).filter(|id| *id != rule.id));
-                self.wrong
-                    .push(format!("`rules[{n}].of` names `{id}`, which is no other rule here{}", hint(meant)));
+                let meant =
+                    nearest(id, rules.iter().map(|rule| rule.id.as_str()).filter(|id| *id != rule.id));
+                self.wrong.push(format!(
+                    "`rules[{n}].of` names `{id}`, which is no other rule here{}",
+                    hint(meant)
+                ));
             }
             if !(rule.gap_s >= 0.0 && rule.cooldown_s >= 0.0) {
                 self.wrong.push(format!("`rules[{n}].gap_s` and `cooldown_s` must not be negative"));

@@ -57,9 +57,8 @@ impl Ground {
         match (self.points.as_slice(), self.people.as_slice()) {
             ([a, b, c, d], []) => four([a, b, c, d]),
             ([], [first, second]) => {
-                let upright = |person: &Person| {
-                    person.head[1] < person.foot[1] && (0.3..=2.5).contains(&person.height)
-                };
+                let upright =
+                    |person: &Person| person.head[1] < person.foot[1] && (0.3..=2.5).contains(&person.height);
                 if !upright(first) || !upright(second) {
                     return Some("people must stand upright and be 0.3 to 2.5 metres high");
                 }
