@@ -211,9 +211,10 @@ impl Preprocessor {
             } else {
                 ResizeAlg::Interpolation(FilterType::Bilinear)
             };
-            let [left, top, wide, high] = [part.x1, part.y1, part.width(), part.height()].map(f64::from);
-            let options =
-                ResizeOptions::new().resize_alg(filter).use_alpha(false).crop(left, top, wide, high);
+            // Differences in double precision: rounded to single they may reach over the edge.
+            let [left, top, right, bottom] = [part.x1, part.y1, part.x2, part.y2].map(f64::from);
+            let options = ResizeOptions::new().resize_alg(filter).use_alpha(false);
+            let options = options.crop(left, top, right - left, bottom - top);
             // Rows may be longer than they show: the source is as wide as its stride, and cropped. A last row cut
             // short is copied first, and the channels of RGB one by one.
             if bytes == 1 && plane.data.len() >= plane.stride * h {
@@ -390,6 +391,9 @@ mod tests {
         let at = |x: usize, y: usize| tensor.data[y * 40 + x];
         assert_eq!((at(10, 10), at(19, 10), at(30, 31)), (0.0, 0.0, 0.0), "left of the picture and below it");
         assert!((at(30, 10) - 50.0).abs() <= 5.0 && (at(39, 29) - 95.0).abs() <= 5.0, "{}", at(30, 10));
+        // A difference that single precision rounds up.
+        let edge = Preprocessor::default().part(&picture, Rect::new(0.3, 0.1, 20.3, 20.1), 40, 40);
+        assert!(edge.data.iter().all(|value| (0.0..=190.0).contains(value)));
         let away = Preprocessor::default().part(&picture, Rect::new(30.0, 0.0, 40.0, 10.0), 8, 8);
         assert!(away.data.iter().all(|value| *value == 0.0));
     }

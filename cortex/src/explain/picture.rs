@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD as STANDARD};
 use cortex_alerter::terminal;
 use cortex_proto::v1;
 
@@ -88,7 +89,7 @@ fn scene(svg: &mut String, page: &Page, width: f64, height: f64, colour: &str) {
     match &page.still {
         Some(jpeg) => add(format!(
             r#"<image width="{width}" height="{height}" preserveAspectRatio="none" href="data:image/jpeg;base64,{}"/>"#,
-            base64(jpeg)
+            STANDARD.encode(jpeg)
         )),
         None => {
             add(r##"<text x="12" y="24" fill="#aaa">no picture of this frame was kept</text>"##.to_owned())
@@ -216,33 +217,4 @@ fn colour(severity: i32) -> &'static str {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// Bytes as text (RFC 4648).
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len() * 4 / 3 + 4);
-    for chunk in bytes.chunks(3) {
-        let bits =
-            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for n in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * n)) as usize & 63];
-            text.push(if n <= chunk.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_become_text_as_the_standard_says() {
-        for (bytes, text) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
-        {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 }
