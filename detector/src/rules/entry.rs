@@ -3,7 +3,7 @@
 
 use cortex_proto::v1;
 
-use super::{Area, Finding, Gauge, Look, Memory, Moment, Rule, Sight, Span, Stop, measure, only, polygon};
+use super::{Area, Finding, Gauge, Look, Memory, Rule, Sight, Span, Stop, measure, only, polygon};
 
 struct Entry {
     area: Area,
@@ -18,6 +18,10 @@ pub(super) fn make(rule: &v1::Rule, zone: Option<&v1::Zone>) -> Result<Box<dyn R
 impl Rule for Entry {
     fn track(&self, sight: &Sight<'_>, memory: &mut Memory, _shared: &mut Memory) -> Look {
         let gauge = |away| Gauge::new("outside_heights", away, 0.0);
+        // What nobody saw is no leaving: an outage ends no stay.
+        if memory.since.is_some() && memory.missed.is_none() {
+            memory.held = sight.now;
+        }
         match memory.hold(sight.now, self.area.holds(sight), self.gap_s) {
             Span::Began if sight.present => Look::short(gauge(0.0), Stop::Present),
             Span::Began => {
@@ -41,10 +45,5 @@ impl Rule for Entry {
             Span::Gap(_) => Look::short(gauge(self.area.away(sight)), Stop::Gap),
             Span::Idle | Span::Ended(..) => Look::short(gauge(self.area.away(sight)), Stop::Outside),
         }
-    }
-
-    fn missing(&self, now: Moment, memory: &mut Memory, _shared: &mut Memory) -> Look {
-        memory.wait(now, self.gap_s);
-        Look::IDLE
     }
 }

@@ -33,6 +33,15 @@ fn who_was_present_can_leave_and_enter() {
 }
 
 #[test]
+fn who_was_out_of_sight_for_long_has_not_left() {
+    let mut story = Story::new(rule("entry", "square", &[]));
+    assert_eq!(story.walk(1, steps(0.2, 0.5)).len(), 1);
+    assert!((0..50).all(|_| story.frame(&[]).is_empty()), "an outage of five seconds");
+    story.epoch += 1;
+    assert!(story.walk(1, [0.5; 20]).is_empty(), "nobody saw it leave");
+}
+
+#[test]
 fn jitter_on_the_edge_enters_once_and_never_leaves() {
     // A hair outside for longer than the gap window: still on the edge.
     let jitter = || (0..60).map(|n| if n % 14 < 8 { 0.399 } else { 0.402 });
