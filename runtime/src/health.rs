@@ -20,7 +20,10 @@ use crate::telemetry::Telemetry;
 
 /// Named conditions of readiness; a cheap clone.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<BTreeMap<Cow<'static, str>, Result<(), String>>>>);
+pub struct Health(Arc<Mutex<Parts>>);
+
+/// How each part is: ready, or why not.
+type Parts = BTreeMap<Cow<'static, str>, Result<(), String>>;
 
 /// What `/readyz` answers.
 #[derive(Debug, PartialEq, Eq, Serialize)]

@@ -199,7 +199,7 @@ impl Consumer for Member {
                             // What was taken already must not be lost; the next call meets the error again.
                             Err(_) => break,
                         };
-                    let next = after(&read).unwrap_or(ends[&place]);
+                    let next = after(&read).unwrap_or_else(|| ends[&place]);
                     group.positions.insert(place, next);
                     records.extend(read);
                 }
