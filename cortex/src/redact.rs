@@ -17,7 +17,7 @@ use crate::{config::Config, print};
 pub(crate) fn run(config: &Config, input: &Path, out: &Path) -> anyhow::Result<()> {
     let pictures = pictures(input)?;
     fs::create_dir_all(out).with_context(|| format!("make folder {}", out.display()))?;
-    let home = if input.is_file() { input.parent().unwrap_or(Path::new("")) } else { input };
+    let home = if input.is_file() { input.parent().unwrap_or_else(|| Path::new("")) } else { input };
     let home = if home.as_os_str().is_empty() { Path::new(".") } else { home };
     let real = |folder: &Path| folder.canonicalize().with_context(|| format!("open {}", folder.display()));
     if real(home)? == real(out)? {

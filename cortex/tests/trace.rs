@@ -1,6 +1,6 @@
 //! A frame that raised an alert is one trace from ingest to the alerter, as a collector of OpenTelemetry sees it; and no
 //! span says more than how the work was done.
-#![allow(clippy::unwrap_used)] // a broken promise ends the test
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a broken promise ends the test
 
 mod support;
 

@@ -85,8 +85,8 @@ impl Policy {
         }
         // The port makes no difference to where the name leads.
         let found = (parts.host, 554).to_socket_addrs();
-        let found = found.map_err(|error| Error::Address(format!("look up {}: {error}", parts.host)))?;
-        found.map(|found: SocketAddr| self.check_network(found.ip())).collect()
+        let mut found = found.map_err(|error| Error::Address(format!("look up {}: {error}", parts.host)))?;
+        found.try_for_each(|found: SocketAddr| self.check_network(found.ip()))
     }
 
     fn check_network(&self, address: IpAddr) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! The embedded engines keep the contract.
 
-#![allow(clippy::unwrap_used)] // a broken promise ends the test
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a broken promise ends the test
 
 use std::{
     env,

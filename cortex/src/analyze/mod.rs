@@ -153,7 +153,7 @@ fn one(
     }
     context.lifecycle.stop().cancel();
     let outcome = runtime.block_on(context.lifecycle.ended(Duration::from_secs(10)));
-    outcome.map_err(anyhow::Error::msg).and(report.finish())
+    outcome.map_err(anyhow::Error::msg).and_then(|()| report.finish())
 }
 
 /// Where what is said of a video goes.

@@ -124,7 +124,9 @@ fn leave_out(truth: &[Boxed], neither: &[Boxed], found: &mut Vec<Boxed>) {
     let mut gone: Vec<usize> =
         pairs.into_iter().filter(|(row, _)| *row >= truth.len()).map(|(_, column)| column).collect();
     gone.sort_unstable();
-    gone.into_iter().rev().for_each(|column| drop(found.remove(column)));
+    for column in gone.into_iter().rev() {
+        found.remove(column);
+    }
 }
 
 fn table(scores: &Scores) -> String {

@@ -30,6 +30,9 @@ const BEFORE_US: i64 = 10_000_000;
 /// Steps of the curve in a line of text, lowest first.
 const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
+/// A measure's name, its threshold, and its values by stream time.
+type Series = (String, Option<f64>, Vec<(i64, f64)>);
+
 impl Page {
     pub(super) fn of(past: &Past, anomaly: &v1::Anomaly) -> anyhow::Result<Self> {
         // Without its detections, which are kept for a shorter time, the anomaly explains itself.
@@ -67,8 +70,8 @@ impl Page {
     }
 
     /// What was measured over time, by name, and the threshold of each; without what was measured once.
-    pub(super) fn series(&self) -> Vec<(String, Option<f64>, Vec<(i64, f64)>)> {
-        let mut series: Vec<(String, Option<f64>, Vec<(i64, f64)>)> = Vec::new();
+    pub(super) fn series(&self) -> Vec<Series> {
+        let mut series: Vec<Series> = Vec::new();
         for sample in &self.anomaly.samples {
             let index = series.iter().position(|(name, ..)| *name == sample.name).unwrap_or_else(|| {
                 let measure = self.anomaly.measures.iter().find(|measure| measure.name == sample.name);

@@ -11,13 +11,13 @@ mod flow;
 mod kalman;
 mod look;
 mod patch;
-mod track;
+mod subject;
 mod view;
 
 use cortex_models::{Detection, Picture, Rect, group_of};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::track::{Birth, State, Track};
+pub(crate) use self::subject::{Birth, State, Track};
 use self::{assign::assign, look::Look};
 
 /// The tracks of one camera, in pixels of the analysed picture.

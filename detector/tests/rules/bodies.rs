@@ -61,7 +61,9 @@ impl Story {
     /// Ten frames a second, joints in every fourth.
     fn hold(&mut self, held: Held, seconds: f32) -> Vec<v1::Anomaly> {
         let frames = (seconds * 10.0) as u64;
-        (0..frames).flat_map(|_| self.look(vec![body(1, 0.5, 0.5, held, self.frame % 4 == 0)])).collect()
+        (0..frames)
+            .flat_map(|_| self.look(vec![body(1, 0.5, 0.5, held, self.frame.is_multiple_of(4))]))
+            .collect()
     }
 }
 

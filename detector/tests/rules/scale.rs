@@ -60,7 +60,7 @@ fn two_people_of_known_height_calibrate_as_well() {
 #[test]
 fn a_ground_that_cannot_be_is_left_out() {
     let mut mad = ground();
-    mad.points[3] = mad.points[2].clone();
+    mad.points[3] = mad.points[2];
     let mut story = story(mad, rule("running", "", &[("speed", 3.0)]));
     let found = story.walk(1, (0..30).map(|n| 0.1 + 0.04 * n as f32).take_while(|x| *x < 0.95));
     assert_eq!(found[0].scale, "heights");
