@@ -53,12 +53,13 @@ impl Camera {
     pub(crate) fn run(self) {
         let fast = self.entry.playback() == v1::Playback::Fast;
         let pace = if fast {
-            Pace::Recorded { detect_every: self.config.detect_every }
+            Pace::Recorded
         } else {
             let rate = if self.entry.rate > 0.0 { self.entry.rate } else { self.config.rate };
             Pace::Live { rate: f64::from(rate) }
         };
-        let feed = Arc::new(Mutex::new(Feed::new(self.entry.clone(), self.term, pace)));
+        let feed =
+            Arc::new(Mutex::new(Feed::new(self.entry.clone(), self.term, pace, self.config.detect_every)));
         let mut backoff = Backoff::default();
         let mut health = Health {
             untold: VecDeque::new(),

@@ -10,6 +10,8 @@ use crate::network::Network;
 pub struct Config {
     /// Pictures analysed per second and camera, unless the camera says otherwise.
     pub rate: f32,
+    /// Models run on every so many-th of these pictures, 1 to 30; tracks are carried between.
+    pub detect_every: u64,
     /// Pictures wider than this are made smaller, in pixels.
     pub analysis_width: usize,
     /// RTP comes over `tcp`, `udp`, or `auto`.
@@ -28,9 +30,6 @@ pub struct Config {
     pub forbidden_networks: Vec<String>,
     /// Folders whose files the API may name as cameras; a configuration file may name any file.
     pub folders: Vec<PathBuf>,
-    /// The detector's models run on every so many-th frame of a file that is played fast; tracks are carried between.
-    #[serde(skip)]
-    pub detect_every: u64,
     /// The source ends when every camera is a file that has ended.
     #[serde(skip)]
     pub end_with_files: bool,
@@ -73,6 +72,9 @@ impl Config {
         let mut wrong = Vec::new();
         if !(self.rate > 0.0 && self.rate <= 60.0) {
             wrong.push("`ingest.rate` must be above 0 and at most 60 pictures a second".to_owned());
+        }
+        if !(1..=30).contains(&self.detect_every) {
+            wrong.push("`ingest.detect_every` must be 1 to 30".to_owned());
         }
         if !(160..=7680).contains(&self.analysis_width) {
             wrong.push("`ingest.analysis_width` must be 160 to 7680 pixels".to_owned());

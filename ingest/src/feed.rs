@@ -17,8 +17,8 @@ pub const RECORDED_US: i64 = 946_684_800_000_000;
 pub(crate) enum Pace {
     /// So many a second, on the clock of this machine.
     Live { rate: f64 },
-    /// Every frame, on the clock of the footage; models run on every so many-th.
-    Recorded { detect_every: u64 },
+    /// Every frame, on the clock of the footage.
+    Recorded,
 }
 
 /// One camera's numbering, shared by the pipeline and who supervises it.
@@ -27,6 +27,8 @@ pub(crate) struct Feed {
     term: u64,
     counter: u32,
     pace: Pace,
+    /// Models run on every so many-th frame that is published.
+    detect_every: u64,
     seq: u64,
     n: u64,
     clock: Clock,
@@ -46,12 +48,13 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn new(camera: v1::Camera, term: u64, pace: Pace) -> Self {
+    pub(crate) fn new(camera: v1::Camera, term: u64, pace: Pace, detect_every: u64) -> Self {
         Self {
             camera,
             term,
             counter: 0,
             pace,
+            detect_every: detect_every.max(1),
             seq: 0,
             n: 0,
             clock: Clock::default(),
@@ -85,7 +88,7 @@ impl Feed {
         self.received += 1;
         self.source = size;
         let read = match self.pace {
-            Pace::Recorded { .. } => Reading::At(self.clock.pass(RECORDED_US + stamp.pts_us)),
+            Pace::Recorded => Reading::At(self.clock.pass(RECORDED_US + stamp.pts_us)),
             Pace::Live { .. } => match self.clock.read(stamp, now_us) {
                 Reading::Jump => {
                     self.jump();
@@ -97,20 +100,17 @@ impl Feed {
         let seq = self.seq;
         self.seq += 1;
         let Reading::At(time_us) = read else { return Err(self.skip("late")) };
-        let plan = match self.pace {
-            Pace::Recorded { detect_every } if !seq.is_multiple_of(detect_every.max(1)) => v1::Plan::Carry,
-            Pace::Recorded { .. } => v1::Plan::Detect,
-            Pace::Live { rate } => {
-                let interval = (1e6 / rate) as i64;
-                if time_us < self.due_us {
-                    return Err(self.skip("rate"));
-                }
-                // Keeps the average rate, without a burst after a pause.
-                let first = if self.due_us == i64::MIN { time_us + interval } else { i64::MIN };
-                self.due_us = self.due_us.saturating_add(interval).max(time_us + interval / 2).max(first);
-                v1::Plan::Detect
+        if let Pace::Live { rate } = self.pace {
+            let interval = (1e6 / rate) as i64;
+            if time_us < self.due_us {
+                return Err(self.skip("rate"));
             }
-        };
+            // Keeps the average rate, without a burst after a pause.
+            let first = if self.due_us == i64::MIN { time_us + interval } else { i64::MIN };
+            self.due_us = self.due_us.saturating_add(interval).max(time_us + interval / 2).max(first);
+        }
+        let models = self.n.is_multiple_of(self.detect_every);
+        let plan = if models { v1::Plan::Detect } else { v1::Plan::Carry };
         let mut frame = self.frame(seq, time_us, now_us);
         frame.plan = plan as i32;
         self.n += 1;
@@ -210,7 +210,11 @@ mod tests {
     use super::*;
 
     fn feed(pace: Pace) -> Feed {
-        let mut feed = Feed::new(v1::Camera { id: "c".into(), ..Default::default() }, 7, pace);
+        every(1, pace)
+    }
+
+    fn every(detect_every: u64, pace: Pace) -> Feed {
+        let mut feed = Feed::new(v1::Camera { id: "c".into(), ..Default::default() }, 7, pace, detect_every);
         feed.begin_epoch();
         feed
     }
@@ -230,6 +234,17 @@ mod tests {
         assert_eq!((last.n, last.id.as_ref().unwrap().seq), (4, 20));
         assert_eq!(last.skipped[0].count, 20 - 4, "seq - n is what ingest left out");
         assert_eq!(last.id.as_ref().unwrap().epoch, epoch(7, 1));
+    }
+
+    #[test]
+    fn models_run_on_every_so_many_th_of_what_is_published() {
+        let mut feed = every(5, Pace::Live { rate: 10.0 });
+        let plans: Vec<i32> = (0..30)
+            .filter_map(|i| feed.deliver(pts(i * 50_000), 1_000_000 + i * 50_000, (1, 1)).ok())
+            .map(|frame| frame.plan)
+            .collect();
+        let detect = |n: usize| if n.is_multiple_of(5) { v1::Plan::Detect } else { v1::Plan::Carry } as i32;
+        assert_eq!(plans, (0..15).map(detect).collect::<Vec<_>>());
     }
 
     #[test]
@@ -275,7 +290,7 @@ mod tests {
     #[test]
     fn recorded_footage_is_the_same_every_time() {
         let run = || {
-            let mut feed = feed(Pace::Recorded { detect_every: 3 });
+            let mut feed = every(3, Pace::Recorded);
             (0..7)
                 .map(|i| feed.deliver(pts(i * 100_000), 999 * i, (1, 1)).unwrap())
                 .map(|f| (f.time_us, f.n, f.plan))
