@@ -153,6 +153,9 @@ pub fn cue(kind: &str) -> Cue {
     KINDS.iter().find(|(name, ..)| *name == kind).map_or(Cue::Boxes, |(_, cue, _)| *cue)
 }
 
+/// Longest gap window and cool-down, in seconds.
+const DAY_S: f32 = 86_400.0;
+
 /// Whether a rule can be used with these zones and, when it combines others, with these rules; the error says which
 /// field is wrong and why.
 pub fn validate(rule: &v1::Rule, tables: &Tables) -> Result<(), String> {
@@ -171,11 +174,13 @@ pub fn validate(rule: &v1::Rule, tables: &Tables) -> Result<(), String> {
         return Err("silent: must be true or false".to_owned());
     }
     Schedule::parse(&rule.schedule, &rule.time_zone)?;
-    if !(rule.gap_s >= 0.0 && rule.cooldown_s >= 0.0 && (0.0..=1.0).contains(&rule.min_height)) {
-        return Err(
-            "gap_s and cooldown_s must not be negative, min_height is a share of the picture's height"
-                .to_owned(),
-        );
+    for (name, seconds) in [("gap_s", rule.gap_s), ("cooldown_s", rule.cooldown_s)] {
+        if !(0.0..=DAY_S).contains(&seconds) {
+            return Err(format!("{name}: must be 0 to {DAY_S} seconds"));
+        }
+    }
+    if !(0.0..=1.0).contains(&rule.min_height) {
+        return Err("min_height: is a share of the picture's height, 0 to 1".to_owned());
     }
     if Combined::is(&rule.kind) {
         let fits = |part: &v1::Rule| {
