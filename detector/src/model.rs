@@ -167,7 +167,7 @@ impl Lazy {
             *self = match open(library, infer, Task::Pose) {
                 Ok(pose) => Self::Ready(Box::new(pose)),
                 Err(error) => {
-                    error!(%error, "body model not loaded: rules about falls, lying, hands and climbing are blind");
+                    error!(%error, "body model not loaded: rules about falls, lying and raised hands are blind");
                     Self::Broken
                 }
             };
