@@ -21,13 +21,13 @@ DEMO_SOURCE=/usr/share/doc/opencv-doc/examples/data/vtest.avi
 
 packages() {
     local wanted=(
-        gcc g++ make pkg-config git ca-certificates
+        gcc g++ make pkg-config git ca-certificates libssl-dev zlib1g-dev
         libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstrtspserver-1.0-dev gstreamer1.0-tools
         gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav
     )
     python3 -m pip --version >/dev/null 2>&1 || wanted+=(python3 python3-pip)
     [ -f "$DEMO_CLIP" ] || wanted+=(opencv-doc)
-    [ "${1:-}" != --test ] || wanted+=(chromium)
+    [ "${1:-}" != --test ] || wanted+=(chromium openjdk-17-jre-headless maven)
     local missing=() package
     for package in "${wanted[@]}"; do
         dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
@@ -165,4 +165,5 @@ models
 node_js
 dashboard
 demo_clip
+[ "${1:-}" != --test ] || scripts/servers.sh fetch
 say "ready: everything is in $CORTEX_HOME and dashboard/dist"

@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# Real servers for tests and for trying things out, on loopback: Apache Kafka and Apache Cassandra, from their own jars.
+#   servers.sh fetch            the jars, once, into CORTEX_HOME
+#   servers.sh up DIR           start both, with everything they write in DIR; prints what `run` tells its command
+#   servers.sh down DIR         stop those of DIR
+#   servers.sh run COMMAND...   start both in a scratch folder, run the command, stop them whatever became of it
+# The command finds them by its environment:
+#   CORTEX_TEST_KAFKA       host:port, plain
+#   CORTEX_TEST_KAFKA_SASL  host:port, SCRAM-SHA-512, user cortex, password secret
+#   CORTEX_TEST_CQL         host:port, plain or TLS, user and password cassandra
+#   CORTEX_TEST_CQL_CA      PEM file of the certificate that the TLS of CORTEX_TEST_CQL has
+called_from="$PWD"
+source "$(dirname "$0")/lib.sh"
+
+templates="$PWD/bench/servers"
+jars="$CORTEX_HOME/servers"
+# Small, and quick to start rather than quick for long.
+JVM=(-XX:+UseSerialGC -XX:TieredStopAtLevel=1)
+START_S=180
+STOP_S=15
+
+fetch() {
+    local server pom
+    for server in kafka cassandra; do
+        pom="$templates/$server/pom.xml"
+        ! cmp --silent "$pom" "$jars/$server/pom.xml" || continue
+        say "fetching $server"
+        rm -rf "${jars:?}/$server"
+        mkdir -p "$jars/$server"
+        mvn --quiet --batch-mode --file "$pom" dependency:copy-dependencies -DincludeScope=runtime \
+            -DoutputDirectory="$jars/$server/lib" </dev/null || fail "the jars of $server cannot be fetched"
+        cp "$pom" "$jars/$server/pom.xml"
+    done
+}
+
+# ports COUNT: so many ports that are free now.
+ports() {
+    python3 -c '
+import socket, sys
+sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
+for one in sockets:
+    one.bind(("127.0.0.1", 0))
+print(*(one.getsockname()[1] for one in sockets))' "$1"
+}
+
+# fill TEMPLATE FILE NAME=VALUE...
+fill() {
+    local text value
+    text="$(<"$1")"
+    for value in "${@:3}"; do text="${text//@${value%%=*}@/${value#*=}}"; done
+    printf '%s\n' "$text" >"$2"
+}
+
+# server DIR COMMAND...: in a session of its own, so that Ctrl-C ends what uses it first.
+server() {
+    (cd "$1" && exec setsid "${@:2}" >log 2>&1 </dev/null) &
+    echo $! >"$1/pid"
+}
+
+# wait_for DIR WHAT COMMAND...: until the command works, as long as the server of DIR lives.
+wait_for() {
+    local until=$((SECONDS + START_S))
+    while ((SECONDS < until)); do
+        ! "${@:3}" 2>/dev/null || return 0
+        alive "$1" || { tail -n 20 "$1/log" >&2; fail "$2 ended, see $1/log"; }
+        sleep 0.1
+    done
+    tail -n 20 "$1/log" >&2
+    fail "$2 is not ready after $START_S s, see $1/log"
+}
+
+is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }
+
+# takes_login PORT: whether the CQL server lets its first user in. It has none yet when it opens the port.
+takes_login() {
+    python3 - "$1" <<'PYTHON'
+import socket, struct, sys
+
+def ask(server, kind, body):
+    server.sendall(struct.pack(">BBHBI", 4, 0, 0, kind, len(body)) + body)
+    head = server.recv(9, socket.MSG_WAITALL)
+    server.recv(struct.unpack(">I", head[5:])[0], socket.MSG_WAITALL)
+    return head[4]
+
+STARTUP, AUTH_RESPONSE, AUTH_SUCCESS = 0x01, 0x0F, 0x10
+with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5) as server:
+    ask(server, STARTUP, b"\0\1\0\x0bCQL_VERSION\0\x053.0.0")
+    login = b"\0cassandra\0cassandra"
+    sys.exit(ask(server, AUTH_RESPONSE, struct.pack(">I", len(login)) + login) != AUTH_SUCCESS)
+PYTHON
+}
+
+# alive DIR: whether the process that was started for DIR is one still, and no other has its number now.
+alive() {
+    local pid
+    pid="$(cat "$1/pid" 2>/dev/null)" && kill -0 "$pid" 2>/dev/null && [ "$(readlink "/proc/$pid/cwd")" = "$1" ]
+}
+
+kafka() {
+    local dir="$1/kafka" plain sasl controller
+    mkdir -p "$dir"
+    read -r plain sasl controller <<<"$(ports 3)"
+    fill "$templates/kafka/server.properties.in" "$dir/server.properties" \
+        DIR="$dir/data" PLAIN="$plain" SASL="$sasl" CONTROLLER="$controller"
+    local java=(java -Xmx512m "${JVM[@]}" "-Dlog4j2.configurationFile=$templates/kafka/log4j2.properties"
+        -cp "$jars/kafka/lib/*")
+    [ -d "$dir/data" ] || "${java[@]}" kafka.tools.StorageTool format --standalone --cluster-id MkU3OEVBNTcwNTJENDM2Qg \
+        --config "$dir/server.properties" --add-scram 'SCRAM-SHA-512=[name=cortex,password=secret]' \
+        >"$dir/format.log" 2>&1 || fail "kafka's folder cannot be formatted, see $dir/format.log"
+    server "$dir" "${java[@]}" kafka.Kafka "$dir/server.properties"
+    printf 'CORTEX_TEST_KAFKA=127.0.0.1:%s\nCORTEX_TEST_KAFKA_SASL=127.0.0.1:%s\n' "$plain" "$sasl" >"$dir/environment"
+}
+
+cassandra() {
+    local dir="$1/cassandra" cql storage ssl_storage jmx key
+    mkdir -p "$dir/conf"
+    read -r cql storage ssl_storage jmx <<<"$(ports 4)"
+    fill "$templates/cassandra/cassandra.yaml.in" "$dir/conf/cassandra.yaml" \
+        DIR="$dir" CQL="$cql" STORAGE="$storage" SSL_STORAGE="$ssl_storage"
+    fill "$templates/cassandra/jvm17.options.in" "$dir/jvm17.options" DIR="$dir" JMX="$jmx"
+    cp "$templates/cassandra/logback.xml" "$dir/conf/"
+    key=(-alias server -keystore "$dir/conf/keystore" -storepass cassandra -storetype PKCS12)
+    [ -f "$dir/conf/ca.pem" ] || {
+        keytool -genkeypair "${key[@]}" -keyalg EC -validity 365 -dname CN=localhost -ext SAN=IP:127.0.0.1
+        keytool -exportcert -rfc "${key[@]}" -file "$dir/conf/ca.pem"
+    } >"$dir/keytool.log" 2>&1 || fail "a certificate cannot be made, see $dir/keytool.log"
+    server "$dir" java @jvm17.options -cp "$jars/cassandra/lib/*" org.apache.cassandra.service.CassandraDaemon
+    printf 'CORTEX_TEST_CQL=127.0.0.1:%s\nCORTEX_TEST_CQL_CA=%s\n' "$cql" "$dir/conf/ca.pem" >"$dir/environment"
+}
+
+start() {
+    command -v java >/dev/null || fail "java is missing: scripts/setup.sh --test installs it"
+    fetch
+    kafka "$1"
+    cassandra "$1"
+    local CORTEX_TEST_KAFKA CORTEX_TEST_CQL
+    source "$1/kafka/environment"
+    source "$1/cassandra/environment"
+    wait_for "$1/kafka" kafka is_open "${CORTEX_TEST_KAFKA##*:}"
+    wait_for "$1/cassandra" cassandra takes_login "${CORTEX_TEST_CQL##*:}"
+}
+
+stop() {
+    local server until=$((SECONDS + STOP_S))
+    for server in kafka cassandra; do
+        ! alive "$1/$server" || kill "$(cat "$1/$server/pid")" 2>/dev/null || true
+    done
+    for server in kafka cassandra; do
+        while alive "$1/$server" && ((SECONDS < until)); do sleep 0.1; done
+        ! alive "$1/$server" || kill -9 "$(cat "$1/$server/pid")" 2>/dev/null || true
+        rm -f "$1/$server/pid"
+    done
+}
+
+# Where the user's own folders are relative to.
+folder() { (cd "$called_from" && mkdir -p "$1" && cd "$1" && pwd -P); }
+
+run() {
+    local scratch status=0
+    scratch="$(cd "$(mktemp -d)" && pwd -P)"
+    # shellcheck disable=SC2064 # the folder is this one
+    trap "stop '$scratch'; rm -rf '$scratch'" EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    start "$scratch"
+    set -a
+    source "$scratch/kafka/environment"
+    source "$scratch/cassandra/environment"
+    set +a
+    "$@" || status=$?
+    exit "$status"
+}
+
+usage() { sed -n '2,11p' "$0" >&2; exit 64; }
+
+case "${1:-}" in
+fetch) fetch ;;
+up)
+    [ $# -eq 2 ] || usage
+    dir="$(folder "$2")"
+    start "$dir"
+    cat "$dir"/{kafka,cassandra}/environment
+    ;;
+down)
+    [ $# -eq 2 ] || usage
+    stop "$(folder "$2")"
+    ;;
+run)
+    [ $# -ge 2 ] || usage
+    shift
+    run "$@"
+    ;;
+*) usage ;;
+esac
