@@ -106,6 +106,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Audit,
     },
+    /// The store's tables.
+    Store {
+        #[command(subcommand)]
+        command: Store,
+    },
     /// Print how often each rule was right on each camera, by what people said when they acknowledged.
     Precision {
         /// Only the last so many days.
@@ -163,6 +168,12 @@ pub(crate) enum Command {
 pub(crate) enum Audit {
     /// Walk every chain in the store and say whether it is whole.
     Verify,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Make the keyspace and its tables, or bring them to this version; harmless when it is repeated.
+    Migrate,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod print;
 mod redact;
 mod remote;
 mod replay;
+mod store;
 
 use std::process::ExitCode;
 
@@ -72,6 +73,7 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
             block_on(remote::token(&target, subject, roles, days, revoke))
         }
         Command::Audit { command: cli::Audit::Verify } => audit::verify(&config),
+        Command::Store { command: cli::Store::Migrate } => store::migrate(&config),
         Command::Precision { days } => block_on(remote::precision(&target, days)),
         Command::Enroll { name, images, watch } => {
             block_on(remote::enroll(&target, name, &images, watch.as_deref()))

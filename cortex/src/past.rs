@@ -1,13 +1,13 @@
-//! What the store keeps of a camera's past. It is opened only to be read, so a running system is not disturbed.
+//! What the store keeps of a camera's past. It is only read, so a running system is not disturbed.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, NaiveDateTime, SecondsFormat};
 use cortex_ingest::RECORDED_US;
 use cortex_proto::v1;
 use cortex_runtime::{
-    store::{Row, Scan, Sqlite, Store, StoredRow, rows, table},
+    store::{self, Row, Scan, Sqlite, Store, rows, table},
     tables::Tables,
 };
 use prost::Message;
@@ -16,7 +16,7 @@ use crate::config::Config;
 
 /// The store of a system, or of an analysis.
 pub(crate) struct Past {
-    store: Sqlite,
+    store: Arc<dyn Store>,
     /// Hours to look back for a state.
     hours: i64,
 }
@@ -25,6 +25,7 @@ pub(crate) struct Past {
 pub(crate) type Place = (u64, u64, i64);
 
 const HOUR_US: i64 = 3_600_000_000;
+const MINUTE_US: i64 = 60_000_000;
 const DAY_US: i64 = 24 * HOUR_US;
 /// What is shorter may fit too many events.
 const LEAST_ID: usize = 6;
@@ -32,6 +33,10 @@ const LEAST_ID: usize = 6;
 impl Past {
     /// Opens the store of the configuration, or the one that `file` names.
     pub(crate) fn open(config: &Config, file: Option<&Path>) -> anyhow::Result<Self> {
+        let hours = (config.store.detections_days * 24.0).ceil() as i64 + 1;
+        if file.is_none() && config.store.is_cql() {
+            return Ok(Self { store: store::open(&config.store, &config.data)?, hours });
+        }
         let path = file.map_or_else(|| config.store.path(&config.data), Path::to_owned);
         if !path.is_file() {
             bail!(
@@ -40,7 +45,7 @@ impl Past {
             );
         }
         let store = Sqlite::open_read_only(&path).with_context(|| path.display().to_string())?;
-        Ok(Self { store, hours: (config.store.detections_days * 24.0).ceil() as i64 + 1 })
+        Ok(Self { store: Arc::new(store), hours })
     }
 
     /// The rules' state with which replay to a moment begins: the last one stored until then, else the first after.
@@ -61,7 +66,8 @@ impl Past {
 
     /// The states stored in an hour, in order.
     pub(crate) fn states(&self, camera: &str, hour: i64) -> anyhow::Result<Vec<v1::RuleState>> {
-        self.hour(&table::RULE_STATES, camera, hour, |state: &v1::RuleState| {
+        let partition = rows::camera_hour(camera, hour * HOUR_US);
+        self.read(&table::RULE_STATES, [partition], |state: &v1::RuleState| {
             place(state.frame.as_ref(), state.time_us)
         })
     }
@@ -81,10 +87,7 @@ impl Past {
                 .filter(|state| state.begun)
                 .map(|state| (place(state.frame.as_ref(), state.time_us), state));
             let mut next = begun.find(|(place, _)| *place > first);
-            let messages = self.hour(&table::DETECTIONS, &from.camera, hour, |seen: &v1::Detections| {
-                place(seen.frame.as_ref(), seen.time_us)
-            })?;
-            for seen in messages {
+            for seen in self.seen(&from.camera, hour * HOUR_US, (hour + 1) * HOUR_US - 1)? {
                 let place = place(seen.frame.as_ref(), seen.time_us);
                 if place < first {
                     continue;
@@ -109,28 +112,33 @@ impl Past {
         from_us: i64,
         to_us: i64,
     ) -> anyhow::Result<Vec<v1::Detections>> {
-        let mut all = Vec::new();
-        for hour in from_us.div_euclid(HOUR_US)..=to_us.div_euclid(HOUR_US) {
-            let seen = self.hour(&table::DETECTIONS, camera, hour, |seen: &v1::Detections| {
-                place(seen.frame.as_ref(), seen.time_us)
-            })?;
-            all.extend(seen.into_iter().filter(|seen| (from_us..=to_us).contains(&seen.time_us)));
-        }
-        Ok(all)
+        let mut seen = self.seen(camera, from_us, to_us)?;
+        seen.retain(|seen| (from_us..=to_us).contains(&seen.time_us));
+        Ok(seen)
     }
 
-    /// Rows of a camera's hour, by their place. Rows lie by role first, and a camera may change its role.
-    fn hour<M: Message + Default, K: Ord>(
+    /// What the detector saw in the minutes from one moment to another.
+    fn seen(&self, camera: &str, from_us: i64, to_us: i64) -> anyhow::Result<Vec<v1::Detections>> {
+        let minutes = from_us.div_euclid(MINUTE_US)..=to_us.div_euclid(MINUTE_US);
+        let partitions = minutes.map(|minute| rows::minute(camera, minute * MINUTE_US));
+        self.read(&table::DETECTIONS, partitions, |seen: &v1::Detections| {
+            place(seen.frame.as_ref(), seen.time_us)
+        })
+    }
+
+    /// Rows of some partitions, by their place. Rows lie by role first, and a camera may change its role.
+    fn read<M: Message + Default, K: Ord>(
         &self,
         table: &'static table::Table,
-        camera: &str,
-        hour: i64,
+        partitions: impl IntoIterator<Item = String>,
         place: impl Fn(&M) -> K,
     ) -> anyhow::Result<Vec<M>> {
-        let partition = rows::camera_hour(camera, hour * HOUR_US);
-        let rows = self.store.scan(&Scan::all(table, &partition))?;
-        let read = |row: &StoredRow| M::decode(row.body.as_slice()).context("a stored row is broken");
-        let mut messages: Vec<M> = rows.iter().map(read).collect::<Result<_, _>>()?;
+        let mut messages = Vec::new();
+        for partition in partitions {
+            for row in self.store.scan(&Scan::all(table, &partition))? {
+                messages.push(M::decode(row.body.as_slice()).context("a stored row is broken")?);
+            }
+        }
         messages.sort_by_key(place);
         Ok(messages)
     }
@@ -143,8 +151,8 @@ impl Past {
         to_us: i64,
     ) -> anyhow::Result<Vec<v1::Anomaly>> {
         let mut found = Vec::new();
-        for day in from_us.div_euclid(DAY_US)..=to_us.div_euclid(DAY_US) {
-            let partition = rows::site_day(&state.site, day * DAY_US);
+        for minute in from_us.div_euclid(MINUTE_US)..=to_us.div_euclid(MINUTE_US) {
+            let partition = rows::minute(&state.site, minute * MINUTE_US);
             let scan = Scan {
                 from: from_us.max(0).to_be_bytes().to_vec(),
                 to: (to_us + 1).to_be_bytes().to_vec(),

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)] // a broken promise ends the test
 
+mod rows;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use cortex_proto::{
@@ -11,10 +13,9 @@ use cortex_proto::{
     v1,
 };
 
-use crate::{
-    bus::{Bus, Consumer, Event, From, Outgoing, Record, Tail, Take, Writer},
-    store::{self, Scan, Store, StoredRow, table},
-};
+pub use rows::{budget, store};
+
+use crate::bus::{Bus, Consumer, Event, From, Outgoing, Record, Tail, Take, Writer};
 
 const WAIT: Duration = Duration::from_secs(10);
 const NOW: Duration = Duration::from_millis(50);
@@ -50,59 +51,6 @@ pub fn nothing_is_lost_by_a_kill(bus: &dyn Bus, acknowledged: u32) {
         // One more may be on disk whose acknowledgement was not heard.
         assert_eq!(ids(&take(&mut *consumer, count))[..count], expected);
     }
-}
-
-/// Runs every promise of a store.
-pub fn store(open: &dyn Fn() -> Arc<dyn Store>) {
-    rows_are_ordered_and_overwritten(&*open());
-    a_place_is_inserted_once(&*open());
-    compare_and_set_has_one_winner(&open());
-    rows_outlive_a_restart(open);
-    sweeping_keeps_state(&*open());
-}
-
-/// Runs the promise of a budget; `open` opens an empty engine with a budget in bytes.
-pub fn budget(open: &dyn Fn(u64) -> Arc<dyn Store>) {
-    const BUDGET: u64 = 1 << 20;
-    let store = open(BUDGET);
-    let body = vec![7; 4096];
-    let write = |table, from: u64, to: u64| {
-        let rows: Vec<StoredRow> = (from..to)
-            .map(|n| StoredRow {
-                sort: n.to_be_bytes().to_vec(),
-                time_us: n as i64 * 1_000_000,
-                ..row(table, "budget", 0, &body)
-            })
-            .collect();
-        store.write(&rows).unwrap();
-    };
-    let places = |table| -> Vec<u64> {
-        let rows = store.scan(&Scan::all(table, "budget")).unwrap();
-        rows.iter().map(|row| store::rows::number(&row.sort)).collect()
-    };
-    write(&table::ANOMALIES, 0, 10);
-    for step in 0..10 {
-        write(&table::DETECTIONS, step * 100, step * 100 + 100);
-        write(&table::STILLS, step * 100, step * 100 + 50);
-    }
-    // Six times the budget: the oldest of both tables give way, and no more than must.
-    let removed: u64 = store.sweep(0).unwrap().iter().map(|(_, removed)| removed).sum();
-    let (detections, stills) = (places(&table::DETECTIONS), places(&table::STILLS));
-    assert_eq!(removed as usize, 1500 - detections.len() - stills.len());
-    assert_eq!((detections.last(), stills.last()), (Some(&999), Some(&949)), "the newest stay");
-    let bytes = (detections.len() + stills.len()) * body.len();
-    assert!(bytes as u64 <= BUDGET && bytes as u64 >= BUDGET / 8, "{bytes} of {BUDGET} bytes are left");
-    assert!(
-        detections[0].abs_diff(stills[0]) <= 100,
-        "both give way by age: {} {}",
-        detections[0],
-        stills[0]
-    );
-    assert_eq!(places(&table::ANOMALIES).len(), 10, "events never give way");
-    assert!(
-        store.sweep(0).unwrap().iter().all(|(_, removed)| *removed == 0),
-        "within its budget nothing goes"
-    );
 }
 
 fn anomaly(site: &str, id: u32) -> v1::Anomaly {
@@ -344,76 +292,4 @@ fn a_slow_reader_gets_every_fact(bus: &dyn Bus) {
             .collect();
         assert_eq!(seqs, (0..FACTS).collect::<Vec<_>>());
     });
-}
-
-fn row(table: &'static table::Table, partition: &str, sort: u8, body: &[u8]) -> StoredRow {
-    StoredRow {
-        table: table.name.to_owned(),
-        partition: partition.to_owned(),
-        sort: vec![sort],
-        time_us: i64::from(sort) * 1_000_000,
-        body: body.to_vec(),
-    }
-}
-
-fn bodies(store: &dyn Store, scan: &Scan<'_>) -> Vec<Vec<u8>> {
-    store.scan(scan).unwrap().into_iter().map(|row| row.body).collect()
-}
-
-fn rows_are_ordered_and_overwritten(store: &dyn Store) {
-    let rows: Vec<StoredRow> = [3, 1, 2].iter().map(|n| row(&table::STILLS, "ordered", *n, &[*n])).collect();
-    store.write(&rows).unwrap();
-    store.write(&rows[..1]).unwrap();
-    store
-        .write(&[row(&table::STILLS, "ordered", 1, b"new"), row(&table::STILLS, "elsewhere", 9, b"")])
-        .unwrap();
-    let all = Scan::all(&table::STILLS, "ordered");
-    assert_eq!(bodies(store, &all), [b"new".to_vec(), vec![2], vec![3]]);
-    assert_eq!(bodies(store, &Scan::latest(&table::STILLS, "ordered", 1)), [vec![3]]);
-    assert_eq!(bodies(store, &Scan { from: vec![2], to: vec![3], ..all }), [vec![2]]);
-    store.delete(&table::STILLS, "ordered", &[2]).unwrap();
-    store.delete(&table::STILLS, "ordered", &[2]).unwrap();
-    assert_eq!(store.get(&table::STILLS, "ordered", &[2]).unwrap(), None);
-    assert_eq!(store.get(&table::STILLS, "ordered", &[3]).unwrap(), Some(vec![3]));
-}
-
-fn a_place_is_inserted_once(store: &dyn Store) {
-    assert!(store.insert(&row(&table::ALERTS, "once", 1, b"mine")).unwrap());
-    assert!(store.insert(&row(&table::ALERTS, "once", 1, b"mine")).unwrap(), "the same again is harmless");
-    assert!(!store.insert(&row(&table::ALERTS, "once", 1, b"other")).unwrap());
-    assert_eq!(store.get(&table::ALERTS, "once", &[1]).unwrap(), Some(b"mine".to_vec()));
-}
-
-fn compare_and_set_has_one_winner(store: &Arc<dyn Store>) {
-    let terms = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(|| {
-                    (0..10).map(|_| store::next_term(&**store, "contract").unwrap()).collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
-    });
-    let mut sorted = terms;
-    sorted.sort_unstable();
-    assert_eq!(sorted, (1..=40).collect::<Vec<_>>(), "no two owners share a term");
-}
-
-fn rows_outlive_a_restart(open: &dyn Fn() -> Arc<dyn Store>) {
-    let store = open();
-    store.write(&[row(&table::SNAPSHOTS, "restart", 1, b"kept")]).unwrap();
-    let term = store::next_term(&*store, "restart").unwrap();
-    drop(store);
-    let store = open();
-    assert_eq!(store.get(&table::SNAPSHOTS, "restart", &[1]).unwrap(), Some(b"kept".to_vec()));
-    assert_eq!(store::next_term(&*store, "restart").unwrap(), term + 1);
-}
-
-/// Rows here are seconds after 1970; an engine under test keeps events for a day at least.
-fn sweeping_keeps_state(store: &dyn Store) {
-    store.write(&[row(&table::ANOMALIES, "old", 1, b"x"), row(&table::SNAPSHOTS, "old", 1, b"x")]).unwrap();
-    store.sweep(400 * 86_400 * 1_000_000).unwrap();
-    assert_eq!(store.get(&table::ANOMALIES, "old", &[1]).unwrap(), None);
-    assert!(store.get(&table::SNAPSHOTS, "old", &[1]).unwrap().is_some());
 }

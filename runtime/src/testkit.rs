@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // a broken promise ends the test
 
+#[cfg(feature = "cql")]
+pub mod keyspace;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{

@@ -118,6 +118,30 @@ fn file_wins_over_defaults_and_environment_over_both() {
 }
 
 #[test]
+fn a_store_on_servers_has_an_address_and_its_password_elsewhere() {
+    let url = "[store]\nurl = \"scylla://cortex@one:9042,two:9042/city\"\npassword = \"hunter2\"";
+    let config = load(url).unwrap();
+    assert!(config.store.is_cql() && config.store.password.expose() == "hunter2");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    for (text, said) in [
+        (
+            "url = \"scylla://a:hunter2@one/city\"",
+            "cortex.toml:2:7: `store.url` must not have a password in it",
+        ),
+        ("url = \"scylla://one\"", "cortex.toml:2:7: `store.url` must be like scylla://"),
+        ("url = \"cql://one/city\"", "cortex.toml:2:7: `store.url` must begin with sqlite:// or scylla://"),
+        (
+            "url = \"scylla://one/city\"\npassword = \"hunter2\"",
+            "`store.password` needs a user in `store.url`",
+        ),
+        ("url = \"scylla://one/city\"\nreplication = 0", "`store.replication` must be 1 to 10"),
+    ] {
+        let wrong = wrong(&format!("[store]\n{text}")).join("\n");
+        assert!(wrong.contains(said) && !wrong.contains("hunter2"), "{wrong}");
+    }
+}
+
+#[test]
 fn everything_wrong_is_said_at_once_with_line_and_suggestion() {
     let text = r#"
 recognizer.enabled = true

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::Secret;
 use crate::store::Retention;
 
 const DAY_S: u64 = 24 * 60 * 60;
@@ -31,9 +32,16 @@ pub struct Bus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
-    /// `sqlite://` keeps the store in the data folder, `sqlite:///path/store.sqlite` elsewhere.
+    /// `sqlite://` keeps the store in the data folder, `sqlite:///path/store.sqlite` elsewhere;
+    /// `scylla://user@host:9042,host2:9042/keyspace` keeps it in ScyllaDB or Apache Cassandra.
     pub url: String,
-    /// The store gives up its oldest detections and stills above so many GiB.
+    /// Password of the url's user.
+    pub password: Secret,
+    /// PEM file of whoever signed the servers' certificates, which must name their IP addresses; empty for no TLS.
+    pub ca: PathBuf,
+    /// Servers that keep a copy of each row, when the keyspace is made.
+    pub replication: u32,
+    /// An embedded store gives up its oldest detections and stills above so many GiB.
     pub budget_gib: f64,
     /// Days that alerts, anomalies, identities and the log are kept.
     pub events_days: f64,
@@ -101,6 +109,9 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             url: "sqlite://".to_owned(),
+            password: Secret::default(),
+            ca: PathBuf::new(),
+            replication: 3,
             budget_gib: 10.0,
             events_days: 90.0,
             detections_days: 7.0,
@@ -136,7 +147,7 @@ impl Data {
 impl Bus {
     /// What is wrong with the values, a sentence each.
     pub fn validate(&self) -> Vec<String> {
-        let mut wrong = scheme("bus.url", &self.url, "embedded");
+        let mut wrong = scheme("bus.url", &self.url, &["embedded"]);
         if !(self.budget_gib >= 0.01 && self.budget_gib <= 1e6) {
             wrong.push("`bus.budget_gib` must be 0.01 to 1000000 GiB".to_owned());
         }
@@ -157,7 +168,7 @@ impl Bus {
 impl Store {
     /// What is wrong with the values, a sentence each.
     pub fn validate(&self) -> Vec<String> {
-        let mut wrong = scheme("store.url", &self.url, "sqlite");
+        let mut wrong = self.engine_wrong();
         let days = [
             ("events_days", self.events_days),
             ("detections_days", self.detections_days),
@@ -172,6 +183,38 @@ impl Store {
             wrong.push("`store.budget_gib` must be 0.01 to 1000000 GiB".to_owned());
         }
         wrong
+    }
+
+    #[cfg(feature = "cql")]
+    fn engine_wrong(&self) -> Vec<String> {
+        use crate::store::cql::Address;
+        let mut wrong = scheme("store.url", &self.url, &["sqlite", "scylla"]);
+        if !self.is_cql() {
+            return wrong;
+        }
+        match Address::parse(&self.url) {
+            Err(why) => wrong.push(format!("`store.url` {why}")),
+            Ok(address) if address.user.is_none() && !self.password.is_empty() => {
+                wrong.push(
+                    "`store.password` needs a user in `store.url`, as scylla://user@host/keyspace".to_owned(),
+                );
+            }
+            Ok(_) => {}
+        }
+        if !(1..=10).contains(&self.replication) {
+            wrong.push("`store.replication` must be 1 to 10 copies".to_owned());
+        }
+        wrong
+    }
+
+    #[cfg(not(feature = "cql"))]
+    fn engine_wrong(&self) -> Vec<String> {
+        scheme("store.url", &self.url, &["sqlite"])
+    }
+
+    /// Whether servers that speak CQL keep the store.
+    pub fn is_cql(&self) -> bool {
+        self.url.starts_with("scylla://")
     }
 
     /// The file of the SQLite store.
@@ -251,14 +294,15 @@ impl Keys {
     }
 }
 
-fn scheme(key: &str, url: &str, scheme: &str) -> Vec<String> {
-    if url.split_once("://").is_some_and(|(name, _)| name == scheme) {
-        Vec::new()
-    } else {
-        vec![format!(
-            "`{key}` must begin with {scheme}://: it chooses the engine, and this build has no other"
-        )]
+fn scheme(key: &str, url: &str, known: &[&str]) -> Vec<String> {
+    if url.split_once("://").is_some_and(|(name, _)| known.contains(&name)) {
+        return Vec::new();
     }
+    let known: Vec<String> = known.iter().map(|name| format!("{name}://")).collect();
+    vec![format!(
+        "`{key}` must begin with {}: it chooses the engine, and this build has no other",
+        known.join(" or ")
+    )]
 }
 
 fn path(url: &str, data: &Data, name: &str) -> PathBuf {

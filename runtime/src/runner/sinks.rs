@@ -326,7 +326,7 @@ pub(super) fn remember<S: Stage>(stage: &S, key: &Key, state: &mut KeyState) {
 }
 
 fn is_once(row: &StoredRow) -> bool {
-    table::find(&row.table).is_some_and(|table| table.once)
+    table::find(&row.table).is_some_and(|table| table.writes == table::Writes::Once)
 }
 
 impl From<store::Error> for Failure {

@@ -1,21 +1,31 @@
 //! The store: what outlives a process. Engines are chosen by URL; rows have one simple shape that a SQL table and
 //! a wide-column table both serve: a partition, a place in its order, a time for retention, and bytes.
 
-pub mod rows;
-mod sqlite;
 pub mod table;
 
-use std::fmt;
+pub mod rows;
 
-pub use sqlite::{Retention, Sqlite};
-pub use table::Table;
+mod sqlite;
+
+#[cfg(feature = "cql")]
+pub mod cql;
+
+use std::{fmt, sync::Arc};
+
+#[cfg(feature = "cql")]
+pub use cql::Cql;
+pub use sqlite::Sqlite;
+pub use table::{Retention, Table};
+
+use crate::config;
 
 /// A value that has a table.
 pub trait Row {
     /// The table.
     const TABLE: &'static Table;
 
-    /// What is stored together: e.g. the camera and the hour. No partition exceeds 50,000 rows.
+    /// What is stored together: e.g. the camera and the minute. No partition exceeds 50,000 rows or 50 MB, but those of
+    /// sequences, which an engine divides where it must.
     fn partition(&self) -> String;
 
     /// Place in the partition's order, compared as bytes. With the partition it is the row's identity.
@@ -86,8 +96,8 @@ pub enum Error {
 
 /// A store engine.
 pub trait Store: Send + Sync + 'static {
-    /// Writes rows; a row that is there is overwritten, so writing twice is harmless. Rows of tables marked
-    /// [`Table::once`] must go through [`Store::insert`].
+    /// Writes rows; a row that is there is overwritten, so writing twice is harmless. Rows of tables that are
+    /// written [`table::Writes::Once`] must go through [`Store::insert`].
     fn write(&self, rows: &[StoredRow]) -> Result<(), Error>;
 
     /// Writes a row only if its place is free. `false` when another value is there; writing the same value again
@@ -106,9 +116,21 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a row; removing what is not there is no error.
     fn delete(&self, table: &'static Table, partition: &str, sort: &[u8]) -> Result<(), Error>;
 
-    /// Removes what is older than its table keeps, then the oldest detections and stills, and no more of them than
+    /// Removes what is older than its table keeps; in an embedded engine then the oldest detections and stills, and no more of them than
     /// bring the store within its budget. Answers how many rows went, by table.
     fn sweep(&self, now_us: i64) -> Result<Vec<(&'static str, u64)>, Error>;
+}
+
+/// Opens the engine that the configuration names.
+///
+/// # Errors
+/// It cannot be opened, or it is of another version.
+pub fn open(config: &config::Store, data: &config::Data) -> Result<Arc<dyn Store>, Error> {
+    #[cfg(feature = "cql")]
+    if config.is_cql() {
+        return Ok(Arc::new(Cql::open(config)?));
+    }
+    Ok(Arc::new(Sqlite::open(Some(&config.path(data)), config.retention())?))
 }
 
 impl StoredRow {

@@ -7,28 +7,41 @@ use super::{
     table::{self, Table},
 };
 
-const HOUR_US: i64 = 3_600_000_000;
-const DAY_US: i64 = 24 * HOUR_US;
+const MINUTE_US: i64 = 60_000_000;
+const HOUR_US: i64 = 60 * MINUTE_US;
+
+/// Pictures of one epoch whose stills lie together: of the largest, 3 MB each, they are the bound of a partition.
+const STILLS: u64 = 16;
+/// Rows of a sequence that lie together in an engine that bounds its partitions; an alert may have 48 KiB so.
+const SEQUENCE: u64 = 1024;
 
 /// Eight bytes, most significant first, as a number; 0 when they are not eight.
 pub fn number(bytes: &[u8]) -> u64 {
     bytes.try_into().map_or(0, u64::from_be_bytes)
 }
 
-/// The partition of a camera's rows of one hour.
+/// The partition of what was seen at a camera, or happened at a site, in one minute. At 60 pictures a second these are
+/// 3,600 rows, of 13 KiB each before a partition is too large; an hour would be 216,000.
+pub fn minute(of: &str, time_us: i64) -> String {
+    format!("{of}/{}", time_us.div_euclid(MINUTE_US))
+}
+
+/// The partition of what is kept of a camera about once an hour.
 pub fn camera_hour(camera: &str, time_us: i64) -> String {
     format!("{camera}/{}", time_us.div_euclid(HOUR_US))
 }
 
-/// The partition of a site's rows of one day.
-pub fn site_day(site: &str, time_us: i64) -> String {
-    format!("{site}/{}", time_us.div_euclid(DAY_US))
+/// The partition of a camera's stills: what a frame's own name tells, so that a still is found by it.
+pub fn still_block(frame: &v1::FrameId) -> String {
+    format!("{}/{:x}/{:x}", frame.camera, frame.epoch, frame.seq / STILLS)
 }
 
-/// The partition of a camera's stills: what a frame's own name tells, so that a still is found by it. 65,536 pictures of
-/// one epoch lie together, which is 44 minutes at 25 pictures a second.
-pub fn still_block(frame: &v1::FrameId) -> String {
-    format!("{}/{:x}/{:x}", frame.camera, frame.epoch, frame.seq >> 16)
+/// Which block of its sequence a place is in. Blocks are in the order of places, whatever bytes these are; a sequence
+/// number's place is eight bytes, most significant first.
+pub fn sequence_block(place: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    first.iter_mut().zip(place).for_each(|(to, from)| *to = *from);
+    u64::from_be_bytes(first) / SEQUENCE
 }
 
 /// The place of a frame within its partition.
@@ -70,7 +83,7 @@ macro_rules! row {
 }
 
 row! {
-    Detections in DETECTIONS, partition |m| camera_hour(m.key(), m.time_us),
+    Detections in DETECTIONS, partition |m| minute(m.key(), m.time_us),
         sort |m| {
             let mut place = m.frame.as_ref().map(frame_place).unwrap_or_default();
             // An answer to a heartbeat names the last frame seen, and must not replace that frame's own row.
@@ -85,9 +98,9 @@ row! {
             place.extend(m.time_us.to_be_bytes());
             place
         }, time |m| m.time_us;
-    Anomaly in ANOMALIES, partition |m| site_day(&m.site, m.time_us),
+    Anomaly in ANOMALIES, partition |m| minute(&m.site, m.time_us),
         sort |m| event_place(m.time_us, &m.id), time |m| kept_from(m.time_us, m.received_us);
-    Identity in IDENTITIES, partition |m| site_day(&m.site, m.time_us),
+    Identity in IDENTITIES, partition |m| minute(&m.site, m.time_us),
         sort |m| event_place(m.time_us, &m.id), time |m| m.time_us;
     Alert in ALERTS, partition |m| m.partition.to_string(),
         sort |m| m.sequence.to_be_bytes().to_vec(), time |m| m.written_us;

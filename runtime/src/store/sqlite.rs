@@ -11,22 +11,9 @@ use tracing::warn;
 
 use super::{
     Error, Scan, Store, StoredRow,
-    table::{self, Class, Table},
+    table::{self, Class, Retention, Table},
 };
 use crate::database;
-
-/// How long each class of rows lives, and how large the store may grow.
-#[derive(Clone, Copy, Debug)]
-pub struct Retention {
-    /// Alerts, anomalies, identities and the log.
-    pub events: Duration,
-    /// What the detector saw.
-    pub detections: Duration,
-    /// Cloaked stills.
-    pub stills: Duration,
-    /// Bytes of the database; the oldest detections and stills give way above it.
-    pub budget: u64,
-}
 
 /// A store in one SQLite file.
 pub struct Sqlite {
@@ -70,15 +57,6 @@ impl Sqlite {
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn keeps(&self, table: &Table) -> Option<Duration> {
-        match table.class {
-            Class::State => None,
-            Class::Events => Some(self.retention.events),
-            Class::Detections => Some(self.retention.detections),
-            Class::Stills => Some(self.retention.stills),
-        }
     }
 
     /// Removes the oldest detections and stills until the rest fits into the budget. Answers how many, by table.
@@ -210,7 +188,7 @@ impl Store for Sqlite {
         let failed = |error| failure("remove old rows", &error);
         let mut gone = Vec::new();
         for table in table::ALL {
-            let Some(keeps) = self.keeps(table) else { continue };
+            let Some(keeps) = self.retention.keeps(table) else { continue };
             let removed = self
                 .lock()
                 .execute(

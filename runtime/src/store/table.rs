@@ -1,4 +1,6 @@
-//! The tables of the store, and how long each keeps its rows.
+//! The tables of the store, how their rows are written, and how long each keeps them.
+
+use std::time::Duration;
 
 /// Rows of one class share a retention and give way together when the disk budget is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +15,17 @@ pub enum Class {
     Stills,
 }
 
+/// How the places of a table are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// A place may get another value, and may be deleted; what was written last counts.
+    Changing,
+    /// What happened: a place never gets another value, and only retention removes it; so writes need no order.
+    Fact,
+    /// A place is a sequence number as eight bytes, most significant first. Whoever comes first has it, for ever.
+    Once,
+}
+
 /// A table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Table {
@@ -20,13 +33,41 @@ pub struct Table {
     pub name: &'static str,
     /// How long its rows live.
     pub class: Class,
-    /// A place is written once and never changed.
-    pub once: bool,
+    /// How its places are written.
+    pub writes: Writes,
+}
+
+/// How long each class of rows lives, and how large the store may grow.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Alerts, anomalies, identities and the log.
+    pub events: Duration,
+    /// What the detector saw.
+    pub detections: Duration,
+    /// Cloaked stills.
+    pub stills: Duration,
+    /// Bytes of an embedded database; the oldest detections and stills give way above it.
+    pub budget: u64,
+}
+
+impl Retention {
+    /// How long rows of a table live; `None` for ever.
+    pub fn keeps(&self, table: &Table) -> Option<Duration> {
+        match table.class {
+            Class::State => None,
+            Class::Events => Some(self.events),
+            Class::Detections => Some(self.detections),
+            Class::Stills => Some(self.stills),
+        }
+    }
 }
 
 macro_rules! tables {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal $class:ident $once:literal;)*) => {
-        $($(#[$doc])* pub const $constant: Table = Table { name: $name, class: Class::$class, once: $once };)*
+    ($($(#[$doc:meta])* $constant:ident = $name:literal $class:ident $writes:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub const $constant: Table = Table { name: $name, class: Class::$class, writes: Writes::$writes };
+        )*
         /// Every table.
         pub const ALL: &[&Table] = &[$(&$constant),*];
     };
@@ -34,34 +75,35 @@ macro_rules! tables {
 
 tables! {
     /// The term of every owner. Partition: owner.
-    TERMS = "terms" State false;
+    TERMS = "terms" State Changing;
     /// State and outbox of every key. Partition: stage and partition; place: key and term.
-    SNAPSHOTS = "snapshots" State false;
+    SNAPSHOTS = "snapshots" State Changing;
     /// Cameras that were told to be offline and not to have recovered. Partition: site; place: camera.
-    OUTAGES = "outages" State false;
-    /// What the detector saw, a packed row for each frame. Partition: camera and hour; place: epoch and n.
-    DETECTIONS = "detections" Detections false;
+    OUTAGES = "outages" State Changing;
+    /// What the detector saw, a packed row for each frame. Partition: camera and minute; place: role, epoch and sequence
+    /// number, for answers to heartbeats the time as well.
+    DETECTIONS = "detections" Detections Fact;
     /// What rules remembered, once a camera-hour, at starts and after changes. Partition: camera and hour; place: epoch
     /// and sequence number, then time.
-    RULE_STATES = "rule_states" Detections false;
-    /// What rules found. Partition: site and day; place: time and id.
-    ANOMALIES = "anomalies" Events false;
-    /// Who was recognised. Partition: site and day; place: time and id.
-    IDENTITIES = "identities" Events false;
+    RULE_STATES = "rule_states" Detections Changing;
+    /// What rules found. Partition: site and minute; place: time and id.
+    ANOMALIES = "anomalies" Events Fact;
+    /// Who was recognised. Partition: site and minute; place: time and id.
+    IDENTITIES = "identities" Events Fact;
     /// Every revision of every alert. Partition: bus partition; place: sequence.
-    ALERTS = "alerts" Events true;
+    ALERTS = "alerts" Events Once;
     /// What people judged of rules. Partition: rule and camera; place: alert.
-    VERDICTS = "verdicts" State false;
+    VERDICTS = "verdicts" State Changing;
     /// The live log. Partition: bus partition; place: sequence.
-    LOG = "log" Events true;
-    /// Cloaked stills. Partition: camera, epoch and block of 65,536 pictures; place: epoch and sequence number.
-    STILLS = "stills" Stills false;
+    LOG = "log" Events Once;
+    /// Cloaked stills. Partition: camera, epoch and block of 16 pictures; place: role, epoch and sequence number.
+    STILLS = "stills" Stills Fact;
     /// People that may be recognised, names and vectors sealed. Partition: `people`; place: id.
-    PEOPLE = "people" State false;
+    PEOPLE = "people" State Changing;
     /// Who may call what: accounts, sessions and tokens, hashed. Partition: kind; place: id.
-    ACCESS = "access" State false;
+    ACCESS = "access" State Changing;
     /// The audit chain. Partition: writer and term; place: sequence.
-    AUDIT = "audit" State true;
+    AUDIT = "audit" State Once;
 }
 
 /// The table of this name.
