@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Real servers for tests and for trying things out, on loopback: Apache Kafka and Apache Cassandra, from their own jars.
 #   servers.sh fetch            the jars, once, into CORTEX_HOME
-#   servers.sh up DIR           start both, with everything they write in DIR; prints what `run` tells its command
+#   servers.sh up DIR           start both, with everything they write in DIR; prints what `run` tells its command.
+#                               Again, it starts what was killed, where it was
 #   servers.sh down DIR         stop those of DIR
 #   servers.sh run COMMAND...   start both in a scratch folder, run the command, stop them whatever became of it
 # The command finds them by its environment:
@@ -53,7 +54,7 @@ fill() {
 
 # server DIR COMMAND...: in a session of its own, so that Ctrl-C ends what uses it first.
 server() {
-    (cd "$1" && exec setsid "${@:2}" >log 2>&1 </dev/null) &
+    (cd "$1" && exec setsid "${@:2}" >>log 2>&1 </dev/null) &
     echo $! >"$1/pid"
 }
 
@@ -99,33 +100,39 @@ alive() {
 kafka() {
     local dir="$1/kafka" plain sasl controller
     mkdir -p "$dir"
-    read -r plain sasl controller <<<"$(ports 3)"
-    fill "$templates/kafka/server.properties.in" "$dir/server.properties" \
-        DIR="$dir/data" PLAIN="$plain" SASL="$sasl" CONTROLLER="$controller"
+    ! alive "$dir" || return 0
     local java=(java -Xmx512m "${JVM[@]}" "-Dlog4j2.configurationFile=$templates/kafka/log4j2.properties"
         -cp "$jars/kafka/lib/*")
-    [ -d "$dir/data" ] || "${java[@]}" kafka.tools.StorageTool format --standalone --cluster-id MkU3OEVBNTcwNTJENDM2Qg \
-        --config "$dir/server.properties" --add-scram 'SCRAM-SHA-512=[name=cortex,password=secret]' \
-        >"$dir/format.log" 2>&1 || fail "kafka's folder cannot be formatted, see $dir/format.log"
+    if [ ! -f "$dir/environment" ]; then
+        read -r plain sasl controller <<<"$(ports 3)"
+        fill "$templates/kafka/server.properties.in" "$dir/server.properties" \
+            DIR="$dir/data" PLAIN="$plain" SASL="$sasl" CONTROLLER="$controller"
+        "${java[@]}" kafka.tools.StorageTool format --standalone --cluster-id MkU3OEVBNTcwNTJENDM2Qg \
+            --config "$dir/server.properties" --add-scram 'SCRAM-SHA-512=[name=cortex,password=secret]' \
+            >"$dir/format.log" 2>&1 || fail "kafka's folder cannot be formatted, see $dir/format.log"
+        printf 'CORTEX_TEST_KAFKA=127.0.0.1:%s\nCORTEX_TEST_KAFKA_SASL=127.0.0.1:%s\n' "$plain" "$sasl" >"$dir/environment"
+    fi
     server "$dir" "${java[@]}" kafka.Kafka "$dir/server.properties"
-    printf 'CORTEX_TEST_KAFKA=127.0.0.1:%s\nCORTEX_TEST_KAFKA_SASL=127.0.0.1:%s\n' "$plain" "$sasl" >"$dir/environment"
 }
 
 cassandra() {
     local dir="$1/cassandra" cql storage ssl_storage jmx key
     mkdir -p "$dir/conf"
-    read -r cql storage ssl_storage jmx <<<"$(ports 4)"
-    fill "$templates/cassandra/cassandra.yaml.in" "$dir/conf/cassandra.yaml" \
-        DIR="$dir" CQL="$cql" STORAGE="$storage" SSL_STORAGE="$ssl_storage"
-    fill "$templates/cassandra/jvm17.options.in" "$dir/jvm17.options" DIR="$dir" JMX="$jmx"
-    cp "$templates/cassandra/logback.xml" "$dir/conf/"
-    key=(-alias server -keystore "$dir/conf/keystore" -storepass cassandra -storetype PKCS12)
-    [ -f "$dir/conf/ca.pem" ] || {
-        keytool -genkeypair "${key[@]}" -keyalg EC -validity 365 -dname CN=localhost -ext SAN=IP:127.0.0.1
-        keytool -exportcert -rfc "${key[@]}" -file "$dir/conf/ca.pem"
-    } >"$dir/keytool.log" 2>&1 || fail "a certificate cannot be made, see $dir/keytool.log"
+    ! alive "$dir" || return 0
+    if [ ! -f "$dir/environment" ]; then
+        read -r cql storage ssl_storage jmx <<<"$(ports 4)"
+        fill "$templates/cassandra/cassandra.yaml.in" "$dir/conf/cassandra.yaml" \
+            DIR="$dir" CQL="$cql" STORAGE="$storage" SSL_STORAGE="$ssl_storage"
+        fill "$templates/cassandra/jvm17.options.in" "$dir/jvm17.options" DIR="$dir" JMX="$jmx"
+        cp "$templates/cassandra/logback.xml" "$dir/conf/"
+        key=(-alias server -keystore "$dir/conf/keystore" -storepass cassandra -storetype PKCS12)
+        {
+            keytool -genkeypair "${key[@]}" -keyalg EC -validity 365 -dname CN=localhost -ext SAN=IP:127.0.0.1 &&
+                keytool -exportcert -rfc "${key[@]}" -file "$dir/conf/ca.pem"
+        } >"$dir/keytool.log" 2>&1 || fail "a certificate cannot be made, see $dir/keytool.log"
+        printf 'CORTEX_TEST_CQL=127.0.0.1:%s\nCORTEX_TEST_CQL_CA=%s\n' "$cql" "$dir/conf/ca.pem" >"$dir/environment"
+    fi
     server "$dir" java @jvm17.options -cp "$jars/cassandra/lib/*" org.apache.cassandra.service.CassandraDaemon
-    printf 'CORTEX_TEST_CQL=127.0.0.1:%s\nCORTEX_TEST_CQL_CA=%s\n' "$cql" "$dir/conf/ca.pem" >"$dir/environment"
 }
 
 start() {
@@ -171,7 +178,7 @@ run() {
     exit "$status"
 }
 
-usage() { sed -n '2,11p' "$0" >&2; exit 64; }
+usage() { sed -n '2,12p' "$0" >&2; exit 64; }
 
 case "${1:-}" in
 fetch) fetch ;;
