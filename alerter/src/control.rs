@@ -16,6 +16,8 @@ use cortex_runtime::{
         checks::{self, Wrong},
         entries::Entries,
     },
+    runner::wall_clock,
+    store::{StoredRow, table},
 };
 
 /// Says what is wrong with a camera's address, given who names it, or nothing.
@@ -38,6 +40,9 @@ pub enum Refused {
     /// It cannot be made durable now.
     #[error("write the control plane: {0}")]
     Bus(#[from] cortex_runtime::bus::Error),
+    /// Its place cannot be kept now.
+    #[error("keep a camera's place: {0}")]
+    Store(#[from] cortex_runtime::store::Error),
 }
 
 /// The writer. Cloning it copies a pointer.
@@ -56,8 +61,7 @@ impl Control {
     /// A writer that goes on from `context.tables`.
     pub fn new(context: Context, check_url: CheckUrl, check_rule: CheckRule) -> Self {
         let tables = Tables::clone(&context.tables.load());
-        let versions = tables.cameras.values().map(|camera| camera.version).chain([tables.rules_version]);
-        let version = versions.max().unwrap_or(0);
+        let version = tables.version();
         Self(Arc::new(Inner { context, check_url, check_rule, latest: Mutex::new((tables, version)) }))
     }
 
@@ -172,8 +176,7 @@ impl Control {
 
     /// Says that the gallery changed.
     pub fn gallery_changed(&self, person: &str) -> Result<(), Refused> {
-        let version = self.lock().0.gallery_version + 1;
-        let change = v1::GalleryChange { person: person.to_owned(), version };
+        let change = v1::GalleryChange { person: person.to_owned(), version: 0 };
         self.write_entry(Entry::Gallery(change)).map(drop)
     }
 
@@ -201,11 +204,9 @@ impl Control {
     fn write_camera(&self, mut camera: v1::Camera) -> Result<v1::Camera, Refused> {
         let mut latest = self.lock();
         let (tables, version) = &mut *latest;
-        // Site and partition are chosen once.
         (camera.partition, camera.site) = match tables.places.get(&camera.id) {
             Some(place) => place.clone(),
-            None if camera.site.is_empty() => (least_loaded(tables), "default".to_owned()),
-            None => (least_loaded(tables), camera.site),
+            None => self.place(&camera, least_loaded(tables))?,
         };
         if let Some(known) = tables.cameras.get(&camera.id) {
             camera.version = known.version;
@@ -218,6 +219,28 @@ impl Control {
         *version += 1;
         tables.take_camera(&camera);
         Ok(camera)
+    }
+
+    /// Site and partition are chosen once for ever, by whichever front is first.
+    fn place(&self, camera: &v1::Camera, partition: u32) -> Result<(u32, String), Refused> {
+        let site = if camera.site.is_empty() { "default" } else { &camera.site };
+        let row = StoredRow {
+            table: table::PLACES.name.to_owned(),
+            partition: camera.id.clone(),
+            sort: Vec::new(),
+            time_us: wall_clock(),
+            body: format!("{partition}/{site}").into_bytes(),
+        };
+        let store = &self.0.context.store;
+        if store.compare_and_set(&row, None)? {
+            return Ok((partition, site.to_owned()));
+        }
+        let taken = store.get(&table::PLACES, &camera.id, &[])?.unwrap_or_default();
+        let place = std::str::from_utf8(&taken).ok().and_then(|text| text.split_once('/'));
+        let place = place.and_then(|(partition, site)| Some((partition.parse().ok()?, site.to_owned())));
+        place.ok_or_else(|| {
+            Refused::Invalid(format!("camera {}: its place in the store cannot be read", camera.id))
+        })
     }
 
     fn write_entry(&self, mut entry: Entry) -> Result<u64, Refused> {
@@ -242,7 +265,7 @@ impl Control {
         match &mut entry {
             Entry::Zone(zone) => zone.version = *version + 1,
             Entry::Rule(rule) => rule.version = *version + 1,
-            Entry::Gallery(_) => {}
+            Entry::Gallery(change) => change.version = *version + 1,
         }
         let message = v1::ConfigEntry { entry: Some(entry) };
         self.0.context.publish(message.clone(), topics::partition_of("config"), &Writer::ANYBODY)?;
@@ -251,8 +274,13 @@ impl Control {
         Ok(*version)
     }
 
+    /// What was written last, by this front or another.
     fn lock(&self) -> MutexGuard<'_, (Tables, u64)> {
-        self.0.latest.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut latest = self.0.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tables, version) = &mut *latest;
+        tables.merge(&self.0.context.tables.load());
+        *version = tables.version().max(*version);
+        latest
     }
 }
 

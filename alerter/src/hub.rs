@@ -3,13 +3,12 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
     Context, Fatal,
-    bus::{From, Record, Take},
+    bus::{From, Record},
 };
 use tokio::sync::{broadcast, watch};
 use tracing::warn;
@@ -20,7 +19,6 @@ const ALERTS: usize = 1024;
 const LOG: usize = 1024;
 /// Live pictures a slow viewer may be behind: it misses pictures, and never gets old ones.
 const PICTURES: usize = 8;
-const READ: usize = 256;
 
 /// Everything live. Cloning it copies a pointer.
 #[derive(Clone)]
@@ -46,16 +44,9 @@ impl Hub {
         }));
         let failed = |error| Fatal::new(format!("follow what is live: {error}"));
         let read = [&topics::ALERTS, &topics::LOG, &topics::CLOAKED, &topics::STATUS];
-        let mut tail = context.bus.tail(&read, From::End).map_err(failed)?;
-        let (reader, stop) = (hub.clone(), context.stop());
-        context.lifecycle.thread("hub", move || {
-            while !stop.is_cancelled() {
-                let records =
-                    tail.next(Take { count: READ, wait: Duration::from_millis(200) }).map_err(failed)?;
-                records.iter().for_each(|record| reader.take(record));
-            }
-            Ok(())
-        });
+        let tail = context.bus.tail(&read, From::End).map_err(failed)?;
+        let reader = hub.clone();
+        context.follow("hub", tail, move |records| records.iter().for_each(|record| reader.take(record)));
         Ok(hub)
     }
 

@@ -1,7 +1,8 @@
-//! The source: every camera of the control plane, started, changed and stopped as it says.
+//! The source: the cameras of the control plane whose partitions are this process's, started, changed and stopped as
+//! it says. Replicas share partitions as the members of any group do.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,8 +10,13 @@ use std::{
     time::Duration,
 };
 
-use cortex_proto::v1;
-use cortex_runtime::{Context, Fatal, Source, store::next_term, telemetry::StageMetrics};
+use cortex_proto::{topics, v1};
+use cortex_runtime::{
+    Context, Fatal, Source,
+    bus::{self, Consumer, Event, Take},
+    store::next_term,
+    telemetry::StageMetrics,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -47,9 +53,26 @@ impl Source for Ingest {
         let (stop, health) = (context.stop(), context.lifecycle.health());
         let metrics = Arc::new(StageMetrics::new(Self::NAME));
         let mut running: HashMap<String, Running> = HashMap::new();
+        // Demand has the cameras' own partitions, and is the only topic that is read here.
+        let mut group = context
+            .bus
+            .subscribe(Self::NAME, "0", &[&topics::DEMAND])
+            .map_err(|error| Fatal::new(format!("join group {}: {error}", Self::NAME)))?;
+        let mut owned = BTreeSet::new();
+        health.set("ingest partitions", Err("none yet".to_owned()));
         while !stop.is_cancelled() {
+            match follow(&mut *group, &mut owned) {
+                Ok(()) if owned.is_empty() => {}
+                Ok(()) => health.set("ingest partitions", Ok(())),
+                Err(error @ (bus::Error::Closed | bus::Error::Fenced { .. })) => {
+                    return Err(Fatal::new(error));
+                }
+                // Cameras go on meanwhile; the group notices by itself when this process is cut off.
+                Err(error) => health.set("ingest partitions", Err(error.to_string())),
+            }
             let tables = context.tables.load_full();
-            let wanted = |id: &str| tables.cameras.get(id).filter(|camera| !camera.disabled);
+            let mine = |camera: &&v1::Camera| !camera.disabled && owned.contains(&camera.partition);
+            let wanted = |id: &str| tables.cameras.get(id).filter(mine);
             running.retain(|id, camera| {
                 let stays = wanted(id).is_some_and(|entry| *entry == camera.entry);
                 if !stays {
@@ -59,7 +82,7 @@ impl Source for Ingest {
                 stays || !camera.ended.load(Ordering::Acquire)
             });
             let mut away = false;
-            for entry in tables.cameras.values().filter(|entry| !entry.disabled) {
+            for entry in tables.cameras.values().filter(mine) {
                 if running.contains_key(&entry.id) {
                     continue;
                 }
@@ -74,6 +97,10 @@ impl Source for Ingest {
                         break;
                     }
                 };
+                // It may be another's by now, whose term must stay the higher one that is heard.
+                if !group.holds(entry.partition) {
+                    break;
+                }
                 let started = self.start(entry, term, &context, &metrics);
                 running.insert(entry.id.clone(), started);
             }
@@ -85,10 +112,21 @@ impl Source for Ingest {
             if self.config.end_with_files && all_ended {
                 return Ok(());
             }
-            std::thread::park_timeout(LOOK);
         }
         Ok(())
     }
+}
+
+/// Waits a moment for what the group says.
+fn follow(group: &mut dyn Consumer, owned: &mut BTreeSet<u32>) -> Result<(), bus::Error> {
+    let event = group.poll(Take { count: 64, wait: LOOK })?;
+    group.done();
+    match event {
+        Some(Event::Assigned(partitions)) => owned.extend(partitions),
+        Some(Event::Revoked(partitions)) => owned.retain(|partition| !partitions.contains(partition)),
+        Some(Event::Moving | Event::Records(_)) | None => {}
+    }
+    Ok(())
 }
 
 impl Ingest {

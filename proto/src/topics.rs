@@ -84,7 +84,7 @@ topics! {
     /// Best views of faces.
     CHIPS = "chips" "Chip" Camera Picture 5 * MINUTE, true, ["detector"] => ["recognizer"];
     /// Who wants pictures.
-    DEMAND = "demand" "Demand" Camera Latest 10, true, ["alerter"] => ["cloaker"];
+    DEMAND = "demand" "Demand" Camera Latest 10, true, ["alerter"] => ["ingest" "cloaker"];
     /// What stages know of cameras.
     STATUS = "status" "Status" Camera Latest MINUTE, true,
         ["ingest" "detector" "recognizer" "cloaker" "alerter"] => ["alerter"];

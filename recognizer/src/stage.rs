@@ -36,6 +36,8 @@ pub struct Recognizer {
     gallery: Gallery,
     audit: Audit,
     tables: Arc<Tables>,
+    /// Of the changes of the gallery, the last that is in it.
+    gallery_version: u64,
     cameras: HashMap<Key, Camera>,
 }
 
@@ -66,7 +68,15 @@ const TOLD: usize = 500;
 impl Recognizer {
     /// A recognizer with its model and gallery.
     pub fn new(config: Config, model: Model, gallery: Gallery, audit: Audit) -> Self {
-        Self { config, model, gallery, audit, tables: Arc::default(), cameras: HashMap::new() }
+        Self {
+            config,
+            model,
+            gallery,
+            audit,
+            tables: Arc::default(),
+            gallery_version: 0,
+            cameras: HashMap::new(),
+        }
     }
 
     /// Judges a track and tells what is new.
@@ -109,7 +119,7 @@ impl Recognizer {
             threshold: self.config.threshold,
             shots: views.shots,
             embedding_space: self.model.space().to_owned(),
-            gallery_version: self.tables.gallery_version,
+            gallery_version: self.gallery_version,
         };
         out.store(&identity);
         out.publish(identity);
@@ -250,10 +260,12 @@ impl Stage for Recognizer {
     }
 
     fn reload(&mut self, tables: Arc<Tables>) {
-        if tables.gallery_version != self.tables.gallery_version
-            && let Err(error) = self.gallery.reload()
-        {
-            warn!(%error, "gallery not reloaded, the old one stays");
+        if tables.gallery_version != self.gallery_version {
+            match self.gallery.reload() {
+                Ok(()) => self.gallery_version = tables.gallery_version,
+                // It is tried again with the next change.
+                Err(error) => warn!(%error, "gallery not reloaded, the old one stays"),
+            }
         }
         self.tables = tables;
     }

@@ -1,19 +1,25 @@
 //! What a source or a server is given: the engines, the control plane, and when to stop.
 
-use std::sync::Arc;
+use std::{sync::Arc, thread, time::Duration};
 
 use arc_swap::ArcSwap;
 use cortex_proto::Message;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bus::{Bus, Outgoing, Writer},
+    bus::{self, Bus, Outgoing, Record, Tail, Take, Writer},
     lifecycle::Lifecycle,
     stage::Fatal,
     store::{Row, Store, StoredRow},
     tables::Tables,
     telemetry::trace::Work,
 };
+
+/// Messages that a reader takes at once, and how long it waits for the first.
+const READ: usize = 256;
+const WAIT: Duration = Duration::from_millis(200);
+/// Between two tries while the bus is away.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Shared by everything in a process; cloning it copies pointers.
 #[derive(Clone)]
@@ -50,6 +56,33 @@ impl Context {
     /// Cancelled when the process is to end.
     pub fn stop(&self) -> CancellationToken {
         self.lifecycle.stop()
+    }
+
+    /// Gives everything that a reader gets to `take`, on a thread of this name, until the process ends. While the bus is
+    /// away it waits, and readiness says so.
+    pub fn follow(
+        &self,
+        name: &'static str,
+        mut tail: Box<dyn Tail>,
+        mut take: impl FnMut(&[Record]) + Send + 'static,
+    ) {
+        let (stop, health) = (self.stop(), self.lifecycle.health());
+        self.lifecycle.thread(name, move || {
+            while !stop.is_cancelled() {
+                match tail.next(Take { count: READ, wait: WAIT }) {
+                    Ok(records) => {
+                        health.set(name, Ok(()));
+                        take(&records);
+                    }
+                    Err(bus::Error::Closed) => return Err(Fatal::new(format!("{name}: the bus is closed"))),
+                    Err(error) => {
+                        health.set(name, Err(error.to_string()));
+                        thread::park_timeout(AGAIN);
+                    }
+                }
+            }
+            Ok(())
+        });
     }
 
     /// Publishes one message to a partition. It begins a trace, if it is drawn.

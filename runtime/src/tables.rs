@@ -29,6 +29,17 @@ pub struct Tables {
     pub gallery_version: u64,
     /// The highest version among zones and rules.
     pub rules_version: u64,
+    /// The version of every entry, deleted ones included.
+    versions: BTreeMap<Name, u64>,
+}
+
+/// What an entry is called.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Camera(String),
+    /// Of a camera.
+    Zone(String, String),
+    Rule(String),
 }
 
 impl Tables {
@@ -58,8 +69,34 @@ impl Tables {
         })
     }
 
+    /// The version of the latest change, whatever it was.
+    pub fn version(&self) -> u64 {
+        self.versions.values().copied().fold(self.gallery_version, u64::max)
+    }
+
+    /// Takes over every entry that is at least as new in `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.places.extend(other.places.clone());
+        self.gallery_version = self.gallery_version.max(other.gallery_version);
+        self.rules_version = self.rules_version.max(other.rules_version);
+        for (name, version) in &other.versions {
+            if self.versions.get(name).is_some_and(|own| own > version) {
+                continue;
+            }
+            self.versions.insert(name.clone(), *version);
+            match name {
+                Name::Camera(id) => copy(id, &mut self.cameras, &other.cameras),
+                Name::Zone(camera, id) => {
+                    copy(&(camera.clone(), id.clone()), &mut self.zones, &other.zones);
+                }
+                Name::Rule(id) => copy(id, &mut self.rules, &other.rules),
+            }
+        }
+    }
+
     /// Takes in one entry of topic `cameras`.
     pub fn take_camera(&mut self, camera: &v1::Camera) {
+        self.versions.insert(Name::Camera(camera.id.clone()), camera.version);
         self.places.insert(camera.id.clone(), (camera.partition, camera.site.clone()));
         if camera.deleted {
             self.cameras.remove(&camera.id);
@@ -73,6 +110,7 @@ impl Tables {
         match &entry.entry {
             Some(Entry::Zone(zone)) => {
                 let key = (zone.camera.clone(), zone.id.clone());
+                self.versions.insert(Name::Zone(key.0.clone(), key.1.clone()), zone.version);
                 self.rules_version = self.rules_version.max(zone.version);
                 if zone.deleted {
                     self.zones.remove(&key)
@@ -81,6 +119,7 @@ impl Tables {
                 };
             }
             Some(Entry::Rule(rule)) => {
+                self.versions.insert(Name::Rule(rule.id.clone()), rule.version);
                 self.rules_version = self.rules_version.max(rule.version);
                 if rule.deleted {
                     self.rules.remove(&rule.id);
@@ -88,9 +127,20 @@ impl Tables {
                     self.rules.insert(rule.id.clone(), rule.clone());
                 }
             }
-            Some(Entry::Gallery(change)) => self.gallery_version = self.gallery_version.max(change.version),
+            // Two fronts may give one number to two changes; each is one.
+            Some(Entry::Gallery(change)) => {
+                self.gallery_version = change.version.max(self.gallery_version + 1);
+            }
             None => {}
         }
+    }
+}
+
+/// Makes the entry of this key in `to` what it is in `from`.
+fn copy<K: Clone + Ord, V: Clone>(key: &K, to: &mut BTreeMap<K, V>, from: &BTreeMap<K, V>) {
+    match from.get(key) {
+        Some(entry) => drop(to.insert(key.clone(), entry.clone())),
+        None => drop(to.remove(key)),
     }
 }
 
@@ -110,17 +160,12 @@ pub fn follow(context: &Context) -> Result<(), Fatal> {
         records.iter().for_each(|record| tables.take(record));
     }
     context.tables.store(Arc::new(tables.clone()));
-    let shared = context.clone();
-    context.lifecycle.thread("tables", move || {
-        while !shared.stop().is_cancelled() {
-            let records =
-                tail.next(Take { count: READ, wait: Duration::from_millis(200) }).map_err(failed)?;
-            if !records.is_empty() {
-                records.iter().for_each(|record| tables.take(record));
-                shared.tables.store(Arc::new(tables.clone()));
-            }
+    let shared = Arc::clone(&context.tables);
+    context.follow("tables", tail, move |records| {
+        if !records.is_empty() {
+            records.iter().for_each(|record| tables.take(record));
+            shared.store(Arc::new(tables.clone()));
         }
-        Ok(())
     });
     Ok(())
 }
@@ -135,5 +180,37 @@ impl Tables {
         if let Err(error) = taken {
             warn!(topic = record.topic.noun, %error, "entry of the control plane left out");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn camera(id: &str, version: u64) -> v1::Camera {
+        v1::Camera { id: id.to_owned(), version, ..Default::default() }
+    }
+
+    #[test]
+    fn what_another_front_deleted_is_gone_and_its_number_is_taken() {
+        let mut own = Tables::default();
+        own.take_camera(&camera("a", 1));
+        own.take_camera(&camera("b", 2));
+        let mut live = own.clone();
+        own.take_camera(&camera("c", 3)); // not back from the bus yet
+        live.take_camera(&v1::Camera { deleted: true, ..camera("b", 4) });
+        own.merge(&live);
+        assert_eq!(own.cameras.keys().collect::<Vec<_>>(), ["a", "c"]);
+        assert_eq!(own.version(), 4);
+    }
+
+    #[test]
+    fn two_changes_of_the_gallery_with_one_number_are_two() {
+        let mut tables = Tables::default();
+        for person in ["enrolled", "forgotten"] {
+            let change = v1::GalleryChange { person: person.to_owned(), version: 1 };
+            tables.take_config(&v1::ConfigEntry { entry: Some(Entry::Gallery(change)) });
+        }
+        assert_eq!(tables.gallery_version, 2);
     }
 }

@@ -142,6 +142,25 @@ fn a_store_on_servers_has_an_address_and_its_password_elsewhere() {
 }
 
 #[test]
+fn a_cluster_has_an_address_and_its_password_elsewhere() {
+    let bus = "[bus]\nurl = \"kafka://one:9092,two:9092/city\"\nuser = \"cortex\"\npassword = \"hunter2\"";
+    let settings = load(bus).unwrap().bus.kafka().unwrap();
+    assert_eq!((settings.brokers.as_str(), settings.prefix.as_str()), ("one:9092,two:9092", "city."));
+    assert!(!format!("{settings:?}").contains("hunter2"));
+    let address = "cortex.toml:2:7: `bus.url` must name brokers as kafka://";
+    for (text, said) in [
+        ("url = \"kafka://cortex:hunter2@one:9092\"", address),
+        ("url = \"kafka://one\"", address),
+        ("url = \"nats://one:4222\"", "cortex.toml:2:7: `bus.url` must begin with embedded:// or kafka://"),
+        ("url = \"kafka://one:9092\"\nuser = \"cortex\"", "`bus.user` and `bus.password` belong together"),
+        ("session_s = 3.0", "`bus.session_s` must be 6 to 60 seconds"),
+    ] {
+        let wrong = wrong(&format!("[bus]\n{text}")).join("\n");
+        assert!(wrong.contains(said) && !wrong.contains("hunter2"), "{wrong}");
+    }
+}
+
+#[test]
 fn everything_wrong_is_said_at_once_with_line_and_suggestion() {
     let text = r#"
 recognizer.enabled = true

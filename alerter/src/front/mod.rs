@@ -135,7 +135,7 @@ impl From<Refused> for Status {
             Refused::Invalid(_) => Self::invalid_argument(text),
             Refused::Owned(_) => Self::failed_precondition(text),
             Refused::Unknown(_) => Self::not_found(text),
-            Refused::Bus(_) => Self::unavailable(text),
+            Refused::Bus(_) | Refused::Store(_) => Self::unavailable(text),
         }
     }
 }

@@ -14,6 +14,10 @@ use axum::{
         HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts, uri::Authority,
     },
 };
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+};
 use tokio_util::either::Either;
 use tower::{Layer, Service};
 use tracing::{debug, warn};
@@ -116,7 +120,7 @@ impl Access {
         if request.method() == Method::GET && path == LOGIN {
             return Ok(None);
         }
-        let subject = self.subject(request.headers()).map_err(|error| {
+        let subject = waiting(|| self.subject(request.headers())).map_err(|error| {
             warn!(%error, "credential not checked");
             NOT_NOW
         })?;
@@ -144,6 +148,14 @@ impl Access {
         let name = host.host().trim_start_matches('[').trim_end_matches(']').to_lowercase();
         let loopback = name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
         name == "localhost" || loopback || self.0.hosts.contains(&name)
+    }
+}
+
+/// Does what may have to wait for a server, beside the tasks of this thread where that can be.
+fn waiting<R>(work: impl FnOnce() -> R) -> R {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(work),
+        _ => work(),
     }
 }
 

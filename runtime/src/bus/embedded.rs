@@ -219,6 +219,10 @@ impl Consumer for Member {
         if topic.volatile { Ok(()) } else { self.shared.log.commit(&self.group, topic, partition, offset) }
     }
 
+    fn holds(&self, partition: u32) -> bool {
+        self.shared.lock().group(&self.group).owns(&self.name, partition)
+    }
+
     fn done(&mut self) {
         if self.shared.lock().group(&self.group).set_busy(&self.name, false) {
             self.shared.changed.notify_all();

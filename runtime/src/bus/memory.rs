@@ -82,6 +82,12 @@ impl Inbox {
         self.waiting.len()
     }
 
+    /// How many facts wait.
+    #[cfg(feature = "kafka")]
+    pub(super) fn facts(&self) -> usize {
+        self.facts
+    }
+
     fn remove(&mut self, place: u64) -> Option<Record> {
         let (_, record) = self.waiting.remove(&place)?;
         match record.topic.class {

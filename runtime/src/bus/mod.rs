@@ -7,6 +7,8 @@
 mod embedded;
 mod fence;
 mod group;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod log;
 mod memory;
 
@@ -77,6 +79,9 @@ pub struct Record {
 pub enum Event {
     /// These partitions are this member's from now on.
     Assigned(Vec<u32>),
+    /// Partitions are about to move, and nobody knows which: everything changed is to be saved before the next poll.
+    /// What does not move stays without a further word.
+    Moving,
     /// These partitions are another member's from now on.
     Revoked(Vec<u32>),
     /// Messages, in order within each partition of each topic.
@@ -139,7 +144,8 @@ pub trait Bus: Send + Sync + 'static {
         topics: &[&'static Topic],
     ) -> Result<Box<dyn Consumer>, Error>;
 
-    /// Reads every partition of topics, without a group.
+    /// Reads every partition of topics, without a group. From the start, [`Tail::next`] answers nothing only once
+    /// everything that was there at this moment was given.
     fn tail(&self, topics: &[&'static Topic], from: From) -> Result<Box<dyn Tail>, Error>;
 }
 
@@ -150,6 +156,10 @@ pub trait Consumer: Send {
 
     /// Everything of `topic` below `offset` in this partition is done with: it is not delivered again.
     fn commit(&mut self, topic: &'static Topic, partition: u32, offset: u64) -> Result<(), Error>;
+
+    /// Whether a partition is this member's at this moment. It may be another's already when that is not yet told: then
+    /// nothing may be said in its name any more.
+    fn holds(&self, partition: u32) -> bool;
 
     /// Everything delivered so far is worked on; what follows from it is published.
     fn done(&mut self);

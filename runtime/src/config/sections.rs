@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
+#[cfg(feature = "kafka")]
+use crate::bus::kafka;
 use crate::store::Retention;
 
 const DAY_S: u64 = 24 * 60 * 60;
@@ -22,10 +24,25 @@ pub struct Data {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bus {
-    /// `embedded://` keeps its log in the data folder, `embedded:///path/bus.sqlite` elsewhere.
+    /// `embedded://` keeps its log in the data folder, `embedded:///path/bus.sqlite` elsewhere;
+    /// `kafka://host:9092,other:9092` is a cluster, with `/name` at its end a part of one.
     pub url: String,
     /// The embedded log gives up its oldest facts above so many GiB, but none that a stage still has to read.
     pub budget_gib: f64,
+    /// This process among those of its stage, the same after a restart; empty for the name of the machine.
+    pub instance: String,
+    /// User of the cluster (SASL, SCRAM-SHA-512); empty for none.
+    pub user: String,
+    /// The user's password.
+    pub password: Secret,
+    /// Whether connections to the cluster are encrypted.
+    pub tls: bool,
+    /// PEM file of the authorities that signed the brokers' certificates; empty for those of the system.
+    pub ca: PathBuf,
+    /// Copies of each topic that is made on the cluster.
+    pub replication: u16,
+    /// A process that is silent for so many seconds loses its share to the others, 6 to 60.
+    pub session_s: f64,
 }
 
 /// Section `[store]`: what keeps facts.
@@ -101,7 +118,17 @@ pub struct Keys {
 
 impl Default for Bus {
     fn default() -> Self {
-        Self { url: "embedded://".to_owned(), budget_gib: 2.0 }
+        Self {
+            url: "embedded://".to_owned(),
+            budget_gib: 2.0,
+            instance: String::new(),
+            user: String::new(),
+            password: Secret::default(),
+            tls: false,
+            ca: PathBuf::new(),
+            replication: 3,
+            session_s: 8.0,
+        }
     }
 }
 
@@ -133,7 +160,12 @@ impl Default for Listen {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { log: "info,ort=warn".to_owned(), format: Format::Text, otlp: String::new(), traced: 0.01 }
+        Self {
+            log: "info,ort=warn,scylla=off".to_owned(),
+            format: Format::Text,
+            otlp: String::new(),
+            traced: 0.01,
+        }
     }
 }
 
@@ -147,7 +179,30 @@ impl Data {
 impl Bus {
     /// What is wrong with the values, a sentence each.
     pub fn validate(&self) -> Vec<String> {
-        let mut wrong = scheme("bus.url", &self.url, &["embedded"]);
+        let mut wrong = scheme("bus.url", &self.url, &["embedded", "kafka"]);
+        if let Some(brokers) = self.url.strip_prefix("kafka://") {
+            let hosts = brokers.split('/').next().unwrap_or_default();
+            let host = |host: &str| {
+                host.rsplit_once(':')
+                    .is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok())
+            };
+            if brokers.contains('@') || !hosts.split(',').all(host) {
+                wrong.push(
+                    "`bus.url` must name brokers as kafka://host:9092,other:9092; user and password have keys of \
+                     their own"
+                        .to_owned(),
+                );
+            }
+        }
+        if self.user.is_empty() != self.password.is_empty() {
+            wrong.push("`bus.user` and `bus.password` belong together".to_owned());
+        }
+        if !(6.0..=60.0).contains(&self.session_s) {
+            wrong.push("`bus.session_s` must be 6 to 60 seconds".to_owned());
+        }
+        if self.replication == 0 {
+            wrong.push("`bus.replication` must be at least 1".to_owned());
+        }
         if !(self.budget_gib >= 0.01 && self.budget_gib <= 1e6) {
             wrong.push("`bus.budget_gib` must be 0.01 to 1000000 GiB".to_owned());
         }
@@ -157,6 +212,27 @@ impl Bus {
     /// How many bytes the embedded log may have.
     pub fn budget(&self) -> u64 {
         (self.budget_gib * GIB as f64) as u64
+    }
+
+    /// How to reach the cluster, when there is one.
+    #[cfg(feature = "kafka")]
+    pub fn kafka(&self) -> Option<kafka::Settings> {
+        let (brokers, prefix) = match self.url.strip_prefix("kafka://")?.split_once('/') {
+            Some((brokers, name)) if !name.is_empty() => (brokers, format!("{name}.")),
+            Some((brokers, _)) => (brokers, String::new()),
+            None => (self.url.strip_prefix("kafka://")?, String::new()),
+        };
+        Some(kafka::Settings {
+            brokers: brokers.to_owned(),
+            prefix,
+            instance: if self.instance.is_empty() { machine() } else { self.instance.clone() },
+            user: self.user.clone(),
+            password: self.password.clone(),
+            tls: self.tls,
+            ca: self.ca.clone(),
+            replication: self.replication,
+            session: Duration::from_secs_f64(self.session_s),
+        })
     }
 
     /// The file of the embedded bus's log.
@@ -303,6 +379,13 @@ fn scheme(key: &str, url: &str, known: &[&str]) -> Vec<String> {
         "`{key}` must begin with {}: it chooses the engine, and this build has no other",
         known.join(" or ")
     )]
+}
+
+/// The name of this machine; in a cluster of containers that of the replica, the same after a restart.
+#[cfg(feature = "kafka")]
+fn machine() -> String {
+    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "cortex".to_owned() } else { name.trim().to_owned() }
 }
 
 fn path(url: &str, data: &Data, name: &str) -> PathBuf {

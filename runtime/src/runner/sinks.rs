@@ -116,7 +116,7 @@ impl<S: Stage> Worker<S> {
 
     /// Publishes what must not wait for the store. While the bus is away pictures are shed and facts wait.
     fn publish_now(&mut self, messages: Vec<Outgoing>, partition: u32) -> Result<(), Fatal> {
-        if messages.is_empty() {
+        if messages.is_empty() || !self.consumer.holds(partition) {
             return Ok(());
         }
         let writer = self.writer(partition);
@@ -187,9 +187,15 @@ impl<S: Stage> Worker<S> {
             state.recorded < state.outbox.len()
                 || state.changed && (all || state.saved_at.elapsed() >= SNAPSHOT_EVERY)
         };
-        let keys: Vec<Key> =
-            self.keys.iter().filter(|(_, state)| due(state)).map(|(key, _)| key.clone()).collect();
-        let decided = self.keys.values().any(|state| !state.outbox.is_empty());
+        // What is another's already is decided again there.
+        let own = |state: &KeyState| self.consumer.holds(state.partition);
+        let keys: Vec<Key> = self
+            .keys
+            .iter()
+            .filter(|(_, state)| due(state) && own(state))
+            .map(|(key, _)| key.clone())
+            .collect();
+        let decided = self.keys.values().any(|state| !state.outbox.is_empty() && own(state));
         if keys.is_empty() && !decided && !all {
             return Ok(());
         }
@@ -206,10 +212,14 @@ impl<S: Stage> Worker<S> {
     /// Writes these keys with what they decided, and the rows stored behind.
     fn save(&mut self, keys: &[Key]) -> Result<(), Failure> {
         let now_us = wall_clock();
-        let mut rows = Vec::new();
+        let (mut rows, mut written) = (Vec::new(), Vec::new());
         for key in keys {
-            let term = self.term(self.keys[key].partition)?;
-            let Some(state) = self.keys.get_mut(key) else { continue };
+            let partition = self.keys[key].partition;
+            let term = self.term(partition)?;
+            // It may have taken a while to get the term.
+            let holds = self.consumer.holds(partition);
+            let Some(state) = self.keys.get_mut(key).filter(|_| holds) else { continue };
+            written.push(key);
             remember(&self.stage, key, state);
             rows.push(state.row(S::NAME, key, term, now_us));
             let decided = state.outbox.iter().skip(state.recorded).flat_map(|decision| &decision.rows);
@@ -224,7 +234,7 @@ impl<S: Stage> Worker<S> {
             self.waiting.behind = rows.split_off(own);
             return Err(error.into());
         }
-        for key in keys {
+        for key in written {
             let Some(state) = self.keys.get_mut(key) else { continue };
             let (owner, own) = (owner(S::NAME, state.partition), self.terms.get(&state.partition));
             for old in
@@ -238,7 +248,8 @@ impl<S: Stage> Worker<S> {
 
     /// Publishes what a key decided. Its snapshot holds it already, so a crash loses nothing of it.
     fn tell(&mut self, key: &Key) -> Result<(), Failure> {
-        let Some(state) = self.keys.get(key).filter(|state| !state.outbox.is_empty()) else { return Ok(()) };
+        let own = |state: &&KeyState| !state.outbox.is_empty() && self.consumer.holds(state.partition);
+        let Some(state) = self.keys.get(key).filter(own) else { return Ok(()) };
         for row in state.outbox.iter().flat_map(|decision| &decision.rows).filter(|row| is_once(row)) {
             if !self.context.store.insert(row)? {
                 return Err(Failure::Fenced(format!(
@@ -338,8 +349,8 @@ impl From<store::Error> for Failure {
 impl From<bus::Error> for Failure {
     fn from(error: bus::Error) -> Self {
         match error {
-            bus::Error::Fenced { .. } => Self::Fenced(format!("{error}: stopping")),
-            bus::Error::Engine { .. } | bus::Error::Closed => Self::Away(error.to_string()),
+            bus::Error::Fenced { .. } | bus::Error::Closed => Self::Fenced(format!("{error}: stopping")),
+            bus::Error::Engine { .. } => Self::Away(error.to_string()),
         }
     }
 }

@@ -21,7 +21,7 @@ impl<S: Stage> Worker<S> {
     pub(super) fn assigned(&mut self, partitions: &[u32]) -> Result<(), Fatal> {
         let stop = self.context.stop();
         for partition in partitions {
-            loop {
+            while self.consumer.holds(*partition) {
                 match self.take_over(*partition) {
                     Ok(()) => break,
                     Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
@@ -36,6 +36,7 @@ impl<S: Stage> Worker<S> {
             }
         }
         self.sinks.answered();
+        self.context.lifecycle.health().set(self.part("partitions"), Ok(()));
         debug!(stage = S::NAME, worker = self.name, count = partitions.len(), "partitions assigned");
         // The own term is in every snapshot before anything new is said.
         self.carry_out(true)

@@ -59,6 +59,7 @@ impl<S: Stage> Worker<S> {
             .map_err(|error| Fatal::new(format!("join group {}: {error}", S::NAME)))?;
         let part = |what: &str| format!("{}-{name} {what}", S::NAME);
         let health = context.lifecycle.health();
+        health.set(part("partitions"), Err("none yet".to_owned()));
         let (sinks, inputs) = (Away::new(part("sinks"), health.clone()), Away::new(part("inputs"), health));
         Ok(Self {
             stage,
@@ -83,6 +84,11 @@ impl<S: Stage> Worker<S> {
         &self.name
     }
 
+    /// What readiness calls a part of this worker.
+    pub(super) fn part(&self, what: &str) -> String {
+        format!("{}-{} {what}", S::NAME, self.name)
+    }
+
     pub(super) fn run(mut self) -> Result<(), Fatal> {
         let stop = self.context.stop();
         while !stop.is_cancelled() {
@@ -96,6 +102,7 @@ impl<S: Stage> Worker<S> {
             match self.poll()? {
                 Some(Event::Assigned(partitions)) => self.assigned(&partitions)?,
                 Some(Event::Revoked(partitions)) => self.revoked(&partitions)?,
+                Some(Event::Moving) => self.carry_out(true)?,
                 Some(Event::Records(records)) => self.records(records)?,
                 None => {}
             }
@@ -137,6 +144,10 @@ impl<S: Stage> Worker<S> {
                     self.records(std::mem::take(&mut records))?;
                     self.revoked(&partitions)?;
                 }
+                Some(Event::Moving) => {
+                    self.records(std::mem::take(&mut records))?;
+                    self.carry_out(true)?;
+                }
                 None => break,
             }
         }
@@ -150,7 +161,9 @@ impl<S: Stage> Worker<S> {
                 self.inputs.answered();
                 Ok(event)
             }
-            Err(bus::Error::Closed) => Err(Fatal::new(format!("poll {}: the bus is closed", S::NAME))),
+            Err(error @ (bus::Error::Closed | bus::Error::Fenced { .. })) => {
+                Err(Fatal::new(format!("poll {}: {error}", S::NAME)))
+            }
             Err(error) => {
                 self.inputs.failed(error.to_string());
                 thread::park_timeout(IDLE);

@@ -78,6 +78,8 @@ tables! {
     TERMS = "terms" State Changing;
     /// State and outbox of every key. Partition: stage and partition; place: key and term.
     SNAPSHOTS = "snapshots" State Changing;
+    /// Partition and site of every camera that ever was, chosen once. Partition: camera.
+    PLACES = "places" State Changing;
     /// Cameras that were told to be offline and not to have recovered. Partition: site; place: camera.
     OUTAGES = "outages" State Changing;
     /// What the detector saw, a packed row for each frame. Partition: camera and minute; place: role, epoch and sequence

@@ -1,0 +1,229 @@
+//! A member of a group. A thread of its own polls the cluster without a pause, so that a stage that works long keeps its
+//! place in the group, and always finds the newest picture.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use cortex_proto::{Topic, topics::Class};
+use rdkafka::{
+    TopicPartitionList,
+    config::FromClientConfigAndContext,
+    consumer::{BaseConsumer, Consumer as _},
+    error::KafkaError,
+    message::Message as _,
+    types::RDKafkaErrorCode,
+};
+use tracing::debug;
+
+use super::{
+    Settings, envelope,
+    rebalance::{Group, Room, Saving},
+};
+use crate::bus::{Consumer, Error, Event, Take};
+
+/// Above so many facts in hand the cluster is asked for no more, and below the half of it again.
+const IN_HAND: usize = 1024;
+/// How long the polling thread waits for the cluster, and so how late it sees that it is to end.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A member.
+pub(super) struct Member {
+    room: Arc<Room>,
+    consumer: Arc<BaseConsumer<Group>>,
+    settings: Settings,
+    name: String,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Member {
+    pub(super) fn join(
+        settings: &Settings,
+        group: &str,
+        member: &str,
+        topics: &[&'static Topic],
+    ) -> Result<Self, Error> {
+        let names: Vec<(String, &'static Topic)> =
+            topics.iter().map(|topic| (settings.topic(topic), *topic)).collect();
+        let (id, name) =
+            (format!("{}{group}", settings.prefix), format!("{group}-{}-{member}", settings.instance));
+        let session = settings.session.as_millis();
+        let mut config = settings.client();
+        config
+            .set("group.id", &id)
+            .set("group.instance.id", format!("{}{name}", settings.prefix))
+            .set("partition.assignment.strategy", "range")
+            .set("session.timeout.ms", session.to_string())
+            .set("heartbeat.interval.ms", (session / 4).to_string())
+            .set("enable.auto.commit", "true")
+            .set("auto.commit.interval.ms", "1000")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("queued.min.messages", IN_HAND.to_string())
+            .set("queued.max.messages.kbytes", "32768")
+            .set("statistics.interval.ms", "5000");
+        let room = Room::new();
+        let context = Group::new(Arc::clone(&room), names.clone(), &id, settings.session);
+        let consumer = BaseConsumer::from_config_and_context(&config, context)
+            .map_err(|error| Error::engine("start a kafka consumer", error))?;
+        let names: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+        consumer.subscribe(&names).map_err(|error| Error::engine("join a kafka group", error))?;
+        let (consumer, stop) = (Arc::new(consumer), Arc::new(AtomicBool::new(false)));
+        let follow = Follow {
+            name: name.clone(),
+            room: Arc::clone(&room),
+            consumer: Arc::clone(&consumer),
+            stop: Arc::clone(&stop),
+        };
+        let thread = thread::Builder::new()
+            .name(format!("kafka-{name}"))
+            .spawn(move || follow.run())
+            .map_err(|error| Error::engine("start a thread", error))?;
+        Ok(Self { room, consumer, settings: settings.clone(), name, stop, thread: Some(thread) })
+    }
+}
+
+impl Consumer for Member {
+    fn poll(&mut self, take: Take) -> Result<Option<Event>, Error> {
+        let deadline = Instant::now() + take.wait;
+        let mut state = self.room.lock();
+        if state.saving == Saving::Told {
+            state.saving = Saving::Saved;
+            self.room.notify();
+        }
+        loop {
+            if let Some(error) = state.failed.take() {
+                return Err(error);
+            }
+            if state.saving == Saving::Asked {
+                state.saving = Saving::Told;
+                return Ok(Some(Event::Moving));
+            }
+            if let Some(event) = state.events.pop_front() {
+                return Ok(Some(event));
+            }
+            let records = state.records(take.count);
+            if !records.is_empty() {
+                return Ok(Some(Event::Records(records)));
+            }
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return Ok(None) };
+            state = self.room.wait(state, left);
+        }
+    }
+
+    fn commit(&mut self, topic: &'static Topic, partition: u32, offset: u64) -> Result<(), Error> {
+        if topic.class == Class::Picture || topic.class == Class::Latest {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::with_capacity(1);
+        let place = rdkafka::Offset::Offset(offset as i64);
+        list.add_partition_offset(&self.settings.topic(topic), partition as i32, place)
+            .and_then(|()| self.consumer.store_offsets(&list))
+            .or_else(|error| match error {
+                // The partition is on its way to somebody: he reads it again, and skips what the snapshot has.
+                KafkaError::StoreOffset(RDKafkaErrorCode::State) => Ok(()),
+                error => Err(Error::engine("commit to kafka", error)),
+            })
+    }
+
+    fn holds(&self, partition: u32) -> bool {
+        self.room.lock().held.contains(&partition)
+    }
+
+    fn done(&mut self) {}
+
+    fn lag(&self) -> u64 {
+        let state = self.room.lock();
+        state.lag + state.inbox.len() as u64
+    }
+
+    fn superseded(&mut self) -> u64 {
+        std::mem::take(&mut self.room.lock().superseded)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        debug!(member = self.name, "leaves");
+        self.room.lock().closing = true;
+        self.room.notify();
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            // A panic there was told already.
+            drop(thread.join());
+        }
+    }
+}
+
+/// The thread that polls.
+struct Follow {
+    name: String,
+    room: Arc<Room>,
+    consumer: Arc<BaseConsumer<Group>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Follow {
+    fn run(self) {
+        while !self.stop.load(Ordering::Acquire) {
+            match self.consumer.poll(POLL) {
+                Some(Ok(message)) => {
+                    let topic = self.consumer.context().topic(message.topic());
+                    if let Some(record) = topic.and_then(|topic| envelope::record(topic, &message)) {
+                        self.room.put(record, message.offset());
+                    }
+                }
+                Some(Err(error)) => self.failed(error),
+                None => {}
+            }
+            self.hold_back();
+        }
+    }
+
+    fn failed(&self, error: KafkaError) {
+        let heard = self.consumer.context().heard();
+        let failed = match error {
+            KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {
+                Error::Fenced { owner: self.name.as_str().into() }
+            }
+            // The client goes on by itself.
+            KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure,
+            ) => return,
+            error => Error::engine("read from kafka", format!("{error}{heard}")),
+        };
+        self.room.lock().failed = Some(failed);
+        self.room.notify();
+    }
+
+    /// Facts are never dropped: when the stage is behind, they stay in the cluster.
+    fn hold_back(&self) {
+        let (in_hand, paused) = {
+            let state = self.room.lock();
+            (state.inbox.facts(), state.paused)
+        };
+        let wanted = if paused { in_hand > IN_HAND / 2 } else { in_hand >= IN_HAND };
+        if wanted == paused {
+            return;
+        }
+        let Ok(all) = self.consumer.assignment() else { return };
+        let mut facts = TopicPartitionList::with_capacity(all.count());
+        for element in all.elements() {
+            let topic = self.consumer.context().topic(element.topic());
+            if topic.is_some_and(|topic| matches!(topic.class, Class::Fact | Class::Table)) {
+                facts.add_partition(element.topic(), element.partition());
+            }
+        }
+        let changed = if wanted { self.consumer.pause(&facts) } else { self.consumer.resume(&facts) };
+        match changed {
+            Ok(()) => self.room.lock().paused = wanted,
+            Err(error) => debug!(%error, "partitions moved while they were to be paused"),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The Kafka engine keeps the contract, on a real broker.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a broken promise ends the test
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use cortex_proto::{
+    topics::{self, PARTITIONS},
+    v1,
+};
+use cortex_runtime::{
+    bus::{
+        Bus, Consumer, Event, Outgoing, Take, Writer,
+        kafka::{Kafka, Settings},
+    },
+    config::Secret,
+    contract,
+};
+
+fn broker(variable: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} names no broker: run the tests by `make test`, or under `scripts/servers.sh run`")
+    })
+}
+
+/// A part of the cluster that no other test uses.
+fn settings(prefix: &str) -> Settings {
+    Settings {
+        brokers: broker("CORTEX_TEST_KAFKA"),
+        prefix: prefix.to_owned(),
+        instance: "test".to_owned(),
+        user: String::new(),
+        password: Secret::default(),
+        tls: false,
+        ca: PathBuf::new(),
+        replication: 1,
+        session: Duration::from_secs(6),
+    }
+}
+
+fn unique(name: &str) -> String {
+    format!("{name}-{}.", std::process::id())
+}
+
+#[test]
+fn kafka_bus() {
+    let settings = settings(&unique("contract"));
+    contract::bus(&|| Arc::new(Kafka::open(settings.clone()).unwrap()) as Arc<dyn Bus>);
+}
+
+/// What the members of a group hear, in turn, until nothing came for a while.
+fn hear(
+    members: &mut [(&str, &mut dyn Consumer)],
+    until: impl Fn(&[(String, Event)]) -> bool,
+) -> Vec<(String, Event)> {
+    let (deadline, mut heard) = (Instant::now() + Duration::from_secs(30), Vec::new());
+    while !until(&heard) {
+        assert!(Instant::now() < deadline, "{heard:?}");
+        for (name, member) in &mut *members {
+            let take = Take { count: 100, wait: Duration::from_millis(20) };
+            heard.extend(member.poll(take).unwrap().map(|event| ((*name).to_owned(), event)));
+        }
+    }
+    heard
+}
+
+#[test]
+fn a_partition_that_stays_stays_without_a_word() {
+    let bus = Kafka::open(settings(&unique("killed"))).unwrap();
+    let all = PARTITIONS as usize;
+    let mut one = bus.subscribe("stays", "0", &[&topics::FRAMES, &topics::DETECTIONS]).unwrap();
+    let assigned = |heard: &[(String, Event)]| {
+        heard
+            .iter()
+            .filter_map(
+                |(_, event)| if let Event::Assigned(gained) = event { Some(gained.len()) } else { None },
+            )
+            .sum::<usize>()
+    };
+    hear(&mut [("one", &mut *one)], |heard| assigned(heard) == all);
+    let mut two = bus.subscribe("stays", "1", &[&topics::FRAMES, &topics::DETECTIONS]).unwrap();
+    let heard = hear(&mut [("one", &mut *one), ("two", &mut *two)], |heard| assigned(heard) == all / 2);
+    let of =
+        |name: &str| heard.iter().filter(|(who, _)| who == name).map(|(_, event)| event).collect::<Vec<_>>();
+    // It saves while it has everything, and then hears only of what it lost; the rest it keeps with its state.
+    assert!(
+        matches!(of("one")[..], [Event::Moving, Event::Revoked(lost)] if lost.len() == all / 2),
+        "{heard:?}"
+    );
+    assert!(matches!(of("two")[..], [Event::Assigned(gained)] if gained.len() == all / 2), "{heard:?}");
+    // What the first has in hand of a partition that stays is neither lost nor given twice.
+    let kept = of("one")
+        .iter()
+        .find_map(|event| {
+            if let Event::Revoked(lost) = event {
+                Some((0..PARTITIONS).find(|p| !lost.contains(p)).unwrap())
+            } else {
+                None
+            }
+        })
+        .unwrap();
+    let detections = |n: u64| v1::Detections {
+        frame: Some(v1::FrameId { camera: "c".into(), seq: n, ..Default::default() }),
+        n,
+        ..Default::default()
+    };
+    (0..10).for_each(|n| bus.publish(&[Outgoing::new(detections(n), kept)], &Writer::ANYBODY).unwrap());
+    drop(two);
+    let records = |heard: &[(String, Event)]| -> Vec<u64> {
+        let records = heard
+            .iter()
+            .filter_map(|(_, event)| if let Event::Records(records) = event { Some(records) } else { None });
+        records.flatten().map(|record| record.message::<v1::Detections>().unwrap().n).collect()
+    };
+    let heard =
+        hear(&mut [("one", &mut *one)], |heard| assigned(heard) == all / 2 && records(heard).len() >= 10);
+    assert!(records(&heard).iter().copied().eq(0..10), "{:?}", records(&heard));
+    assert!(
+        !heard.iter().any(|(_, event)| matches!(event, Event::Revoked(_))),
+        "it gets the rest back and loses nothing"
+    );
+}
+
+/// This test program once more, as the process that is killed.
+const CHILD: &str = "CORTEX_KAFKA_CHILD";
+
+#[test]
+fn a_killed_process_loses_no_fact() {
+    if let Ok(prefix) = env::var(CHILD) {
+        let bus = Kafka::open(settings(&prefix)).unwrap();
+        let mut out = std::io::stdout();
+        contract::publish_until_killed(&bus, |id| {
+            writeln!(out, "acknowledged {id}").unwrap();
+            out.flush().unwrap();
+        });
+    }
+    let prefix = unique("killed");
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["a_killed_process_loses_no_fact", "--nocapture"])
+        .env(CHILD, &prefix)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let heard = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut acknowledged = 0;
+    for id in heard.filter_map(|line| line.rsplit_once("acknowledged ").and_then(|(_, id)| id.parse().ok())) {
+        acknowledged = id;
+        if id == 50 {
+            // SIGKILL: nothing is flushed or closed. What it still says before it is dead counts as well.
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(acknowledged >= 50);
+    contract::nothing_is_lost_by_a_kill(&Kafka::open(settings(&prefix)).unwrap(), acknowledged);
+}
+
+#[test]
+fn what_is_wrong_with_a_cluster_is_told_in_one_line() {
+    let told = |settings| {
+        let error = Kafka::open(settings).err().expect("this cluster cannot be used").to_string();
+        assert!(!error.contains('\n') && !error.contains("secret"), "{error}");
+        error
+    };
+    // A port that was free a moment ago, where nobody listens.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nowhere = told(Settings { brokers: closed.to_string(), ..settings("x.") });
+    assert!(nowhere.starts_with("connect to kafka: ") && nowhere.contains("refused"), "{nowhere}");
+    let login = |password: &str| Settings {
+        brokers: broker("CORTEX_TEST_KAFKA_SASL"),
+        user: "cortex".to_owned(),
+        password: Secret::new(password),
+        ..settings(&unique("killed"))
+    };
+    let wrong = told(login("not the secret"));
+    assert!(wrong.contains("authentication failed"), "{wrong}");
+    Kafka::open(login("secret")).unwrap();
+    let many = told(Settings { replication: 3, ..settings(&unique("copies")) });
+    assert!(many.contains("bus.replication"), "{many}");
+}
