@@ -56,8 +56,8 @@ pub struct Listener {
     pub telemetry: Telemetry,
     /// Name of the deployment profile, for the page.
     pub profile: &'static str,
-    /// The API.
-    pub front: Front,
+    /// The API; without it only health and metrics are served, for a stage by itself.
+    pub front: Option<Front>,
     /// Hears the address once the port is open.
     pub bound: Box<dyn FnOnce(SocketAddr) + Send>,
 }
@@ -75,13 +75,13 @@ impl Server for Listener {
         let whoami = move |Extension(subject): Extension<Subject>| async move {
             Json(json!({ "subject": subject.name, "roles": subject.roles, "profile": profile }))
         };
-        let api = self.front.routes().await.into_axum_router().layer(GrpcWebLayer::new());
-        let router: Router = Router::new()
-            .route("/whoami", get(whoami))
-            .merge(self.access.router())
-            .merge(self.health.router(&self.telemetry))
-            .merge(api)
-            .fallback(page)
+        let mut router = self.health.router(&self.telemetry);
+        if let Some(front) = self.front {
+            let api = front.routes().await.into_axum_router().layer(GrpcWebLayer::new());
+            router =
+                router.route("/whoami", get(whoami)).merge(self.access.router()).merge(api).fallback(page);
+        }
+        let router: Router = router
             .layer(self.access.layer())
             // The access layer looks for the peer's address under its plain type.
             .layer(map_request(|ConnectInfo(peer): ConnectInfo<Peer>, mut request: Request| async move {

@@ -42,6 +42,16 @@ pub(crate) enum Command {
         #[arg(long)]
         quiet: bool,
     },
+    /// Run one stage of a fleet: cameras to frames. Bus and store are shared with the others.
+    Ingest,
+    /// Run one stage of a fleet: frames to detections and anomalies.
+    Detector,
+    /// Run one stage of a fleet: faces of a watch-list to identities.
+    Recognizer,
+    /// Run one stage of a fleet: frames to cloaked pictures.
+    Cloaker,
+    /// Run one stage of a fleet: anomalies to alerts, with the API and the page.
+    Alerter,
     /// Run everything on a demonstration camera, or on a source of your own.
     Demo(Demo),
     /// Check the configuration and say everything that is wrong with it.
@@ -156,7 +166,10 @@ pub(crate) enum Command {
     /// Print the JSON schema of the configuration.
     Schema,
     /// Print the table of topics.
-    Topics,
+    Topics {
+        #[command(subcommand)]
+        command: Option<Topics>,
+    },
     /// Print the completions of a shell.
     Completions {
         /// Which shell.
@@ -338,3 +351,9 @@ A file of events:
   until_s = 15.0         # until when it may be told; without it at_s
   place = [0.4, 0.8]     # optional: foot point from the upper left, in shares of the picture
   direction = \"left\"   # optional, for crossings";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Topics {
+    /// Make the topics that are missing on the cluster of `bus.url`, and check the others.
+    Apply,
+}

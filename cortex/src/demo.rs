@@ -50,7 +50,7 @@ pub(crate) fn run(mut config: Config, options: &cli::Demo) -> anyhow::Result<()>
         disabled: false,
         ground: None,
     }];
-    let outcome = runtime.block_on(app::up(config, None, options.quiet));
+    let outcome = runtime.block_on(app::up(config, None, options.quiet, app::Part::All));
     drop(loopback);
     outcome
 }

@@ -16,15 +16,15 @@ mod redact;
 mod remote;
 mod replay;
 mod store;
+mod topics;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
-use cortex_proto::topics;
 use cortex_runtime::config::{ZONES_EXAMPLE, schema};
 
-use crate::config::Config;
+use crate::{app::Part, config::Config};
 
 /// Exit code of a configuration that is wrong (EX_USAGE of sysexits.h).
 const USAGE: u8 = 64;
@@ -53,8 +53,14 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
     let target = remote::Target::new(&config, &cli.server);
+    let up = |config, quiet, part| block_on(app::up(config, cli.config.as_deref(), quiet, part));
     match cli.command {
-        Command::Up { quiet } => block_on(app::up(config, cli.config.as_deref(), quiet)),
+        Command::Up { quiet } => up(config, quiet, Part::All),
+        Command::Ingest => up(config, true, Part::Ingest),
+        Command::Detector => up(config, true, Part::Detector),
+        Command::Recognizer => up(config, true, Part::Recognizer),
+        Command::Cloaker => up(config, true, Part::Cloaker),
+        Command::Alerter => up(config, true, Part::Alerter),
         Command::Demo(demo) => demo::run(config, &demo),
         Command::Check => {
             app::entries(&config, &[])?;
@@ -93,15 +99,7 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
             print::line(&schema::<Config>());
             Ok(())
         }
-        Command::Topics => {
-            for topic in topics::ALL {
-                print::line(&format!(
-                    "{:<26} {:?} {:?} {:?}",
-                    topic.name, topic.class, topic.key, topic.retention
-                ));
-            }
-            Ok(())
-        }
+        Command::Topics { command } => topics::run(&config, command.as_ref()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cortex", &mut std::io::stdout());
             Ok(())

@@ -6,81 +6,14 @@
 
 mod support;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use cortex_camera::{Camera, CameraOptions};
-use cortex_proto::v1::{
-    self, alert_service_client::AlertServiceClient, live_service_client::LiveServiceClient,
-    subscribe_response::Event,
+use cortex_proto::v1;
+use support::{
+    Cortex,
+    dwell::{ALLOWED_S, config, events, follow, kinds, told},
 };
-use support::{Cortex, LIMIT};
-
-/// Seconds that are allowed: longer than the first life, which ends after half of them.
-const ALLOWED_S: i64 = 12;
-
-fn config(folder: &Path, camera: &Camera) -> PathBuf {
-    let path = folder.join("cortex.toml");
-    let text = format!(
-        "[[cameras]]\nid = 'hall'\nurl = '{}'\n\
-         [[zones]]\nid = 'all'\ncamera = 'hall'\npoints = [[0, 0], [1, 0], [1, 1], [0, 1]]\n\
-         [[rules]]\nid = 'in'\nkind = 'entry'\nzone = 'all'\nclasses = ['person']\n\
-         [[rules]]\nid = 'stays'\nkind = 'dwell'\nzone = 'all'\nclasses = ['person']\nseconds = {ALLOWED_S}\n\
-         gap_s = 60\n",
-        camera.url()
-    );
-    fs::write(&path, text).unwrap();
-    path
-}
-
-/// Alerts after a cursor until `enough` says so of them and of the stream time of the newest picture.
-async fn follow(
-    cortex: &Cortex,
-    after: v1::Cursor,
-    enough: impl Fn(&[v1::Alert], i64) -> bool,
-) -> Vec<v1::Alert> {
-    let connection = cortex.connect().await;
-    let mut live = LiveServiceClient::new(connection.clone());
-    let mut pictures = live.watch(v1::WatchRequest::default()).await.unwrap().into_inner();
-    let request = v1::SubscribeRequest { filter: None, after: Some(after) };
-    let mut events = AlertServiceClient::new(connection).subscribe(request).await.unwrap().into_inner();
-    let (mut alerts, mut newest_us) = (Vec::new(), 0);
-    let following = async {
-        while !enough(&alerts, newest_us) {
-            tokio::select! {
-                event = events.message() => match event.unwrap().unwrap().event {
-                    Some(Event::Alert(alert)) => alerts.push(alert),
-                    _ => continue,
-                },
-                picture = pictures.message() => newest_us = picture.unwrap().unwrap().time_us,
-            }
-        }
-    };
-    tokio::time::timeout(LIMIT, following).await.expect("alerts and pictures come");
-    alerts
-}
-
-/// What happened to whom and when, in order: the judgement is by event, not by id.
-fn events(alerts: &[v1::Alert]) -> Vec<(String, i64, i64)> {
-    let mut events: Vec<_> = alerts
-        .iter()
-        .filter(|alert| alert.change != "closed")
-        .map(|alert| alert.latest.as_ref().unwrap())
-        .map(|anomaly| (anomaly.kind.clone(), anomaly.began_us, anomaly.time_us))
-        .collect();
-    events.sort_by_key(|event| event.2);
-    events
-}
-
-/// Both rules were told of, and then some time passed in which they could have been told again. They are one incident:
-/// the latest anomaly of a revision says which.
-fn told(alerts: &[v1::Alert], newest_us: i64) -> bool {
-    let dwell = |alert: &v1::Alert| alert.latest.as_ref().is_some_and(|anomaly| anomaly.kind == "dwell");
-    alerts.iter().any(|alert| dwell(alert) && newest_us > alert.last_us + 3_000_000)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_alert_is_lost_and_none_doubled() {
@@ -89,7 +22,6 @@ async fn no_alert_is_lost_and_none_doubled() {
     // tells whether it is the same event.
     let camera = Camera::start(CameraOptions::new(support::somebody_stands(folder.path()))).unwrap();
     let config = config(folder.path(), &camera);
-    let kinds = |events: &[(String, i64, i64)]| events.iter().map(|e| e.0.clone()).collect::<Vec<_>>();
 
     let undisturbed = Cortex::up(&config, &folder.path().join("undisturbed"));
     let reference = events(&follow(&undisturbed, v1::Cursor::default(), told).await);

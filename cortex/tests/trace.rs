@@ -4,17 +4,23 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
 
+use cortex_camera::Camera;
 use cortex_proto::v1;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
         trace_service_server::{TraceService, TraceServiceServer},
     },
+    common::v1::any_value::Value,
     trace::v1::Span,
 };
-use support::{Cortex, LIMIT};
+use support::{Cortex, LIMIT, fleet::Fleet};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, transport::Server};
@@ -43,56 +49,85 @@ const ALLOWED: &[&str] = &[
     "telemetry.sdk.version",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_frame_that_raised_an_alert_is_one_trace() {
-    let (sender, mut exports) = mpsc::unbounded_channel();
+/// A collector, and what it is given.
+async fn collector() -> (String, mpsc::UnboundedReceiver<ExportTraceServiceRequest>) {
+    let (sender, exports) = mpsc::unbounded_channel();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let collector = format!("http://{}", listener.local_addr().unwrap());
+    let address = format!("http://{}", listener.local_addr().unwrap());
     let service = TraceServiceServer::new(Collector(sender));
     tokio::spawn(
         Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)),
     );
+    (address, exports)
+}
 
-    let folder = tempfile::tempdir().unwrap();
-    let camera = support::camera();
-    let config = support::config(folder.path(), &camera.url());
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("[telemetry]\notlp = \"{collector}\"\ntraced = 1.0\n{text}")).unwrap();
-    let cortex = Cortex::up(&config, &folder.path().join("data"));
-    cortex.alerts(Some(v1::Cursor::default()), 1).await;
-    assert!(cortex.terminate(), "what is left is sent at the end");
+/// The demonstration's zones and rules on a camera, everything traced.
+fn config(folder: &Path, camera: &Camera, collector: &str) -> PathBuf {
+    let config = support::config(folder, &camera.url());
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("[telemetry]\notlp = \"{collector}\"\ntraced = 1.0\n{text}")).unwrap();
+    config
+}
 
-    let mut traces: BTreeMap<Vec<u8>, Vec<Span>> = BTreeMap::new();
+/// Whether spans lead from the alerter's upwards to the root, each of the process that did the work.
+fn whole(spans: &[(String, Span)], services: [&str; 3]) -> bool {
+    let by_id: BTreeMap<&[u8], &(String, Span)> =
+        spans.iter().map(|span| (span.1.span_id.as_slice(), span)).collect();
+    spans.iter().filter(|(_, span)| span.name == "alerter").any(|alerter| {
+        let (mut way, mut at) = (vec![alerter], alerter);
+        while let Some(parent) = by_id.get(at.1.parent_span_id.as_slice()) {
+            way.push(parent);
+            at = parent;
+        }
+        at.1.parent_span_id.is_empty()
+            && way.iter().map(|(_, span)| span.name.as_str()).eq(["alerter", "detector", "ingest"])
+            && way.iter().map(|(service, _)| service.as_str()).eq(services)
+    })
+}
+
+/// Reads until one trace is whole, and holds everything that was said against the list.
+async fn one_trace(mut exports: mpsc::UnboundedReceiver<ExportTraceServiceRequest>, services: [&str; 3]) {
+    let mut traces: BTreeMap<Vec<u8>, Vec<(String, Span)>> = BTreeMap::new();
     let mut said = Vec::new();
-    let whole = |spans: &Vec<Span>| {
-        let by_id: BTreeMap<&[u8], &Span> =
-            spans.iter().map(|span| (span.span_id.as_slice(), span)).collect();
-        // From the alerter's span upwards to the root.
-        spans.iter().filter(|span| span.name == "alerter").any(|alerter| {
-            let (mut way, mut at) = (vec![alerter.name.as_str()], alerter);
-            while let Some(parent) = by_id.get(at.parent_span_id.as_slice()) {
-                way.push(&parent.name);
-                at = parent;
-            }
-            way == ["alerter", "detector", "ingest"] && at.parent_span_id.is_empty()
-        })
-    };
-    loop {
+    while !traces.values().any(|spans| whole(spans, services)) {
         let export = tokio::time::timeout(LIMIT, exports.recv()).await.expect("the trace comes").unwrap();
         for resource in export.resource_spans {
-            said.extend(resource.resource.into_iter().flat_map(|resource| resource.attributes));
+            let attributes = resource.resource.map(|resource| resource.attributes).unwrap_or_default();
+            let name = attributes.iter().find(|attribute| attribute.key == "service.name").unwrap();
+            let Some(Value::StringValue(service)) = name.value.clone().and_then(|value| value.value) else {
+                panic!("{name:?}")
+            };
+            said.extend(attributes);
             for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
                 assert!(span.events.is_empty() && span.links.is_empty(), "{span:?}");
                 said.extend(span.attributes.clone());
-                traces.entry(span.trace_id.clone()).or_default().push(span);
+                traces.entry(span.trace_id.clone()).or_default().push((service.clone(), span));
             }
-        }
-        if traces.values().any(whole) {
-            break;
         }
     }
     let keys: BTreeSet<&str> = said.iter().map(|attribute| attribute.key.as_str()).collect();
     assert!(keys.iter().all(|key| ALLOWED.contains(key)), "{keys:?}");
     let values = format!("{said:?}");
     assert!(!values.contains("campus") && !values.contains("rtsp"), "no camera and no address: {values}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_raised_an_alert_is_one_trace() {
+    let (collector, exports) = collector().await;
+    let (folder, camera) = (tempfile::tempdir().unwrap(), support::camera());
+    let cortex = Cortex::up(&config(folder.path(), &camera, &collector), &folder.path().join("data"));
+    cortex.alerts(Some(v1::Cursor::default()), 1).await;
+    assert!(cortex.terminate(), "what is left is sent at the end");
+    one_trace(exports, ["cortex"; 3]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_goes_on_from_process_to_process() {
+    let (collector, exports) = collector().await;
+    let (folder, camera) = (tempfile::tempdir().unwrap(), support::camera());
+    let fleet = Fleet::new(config(folder.path(), &camera, &collector), folder.path());
+    let stages = ["alerter", "detector", "ingest"].map(|stage| fleet.start(stage, stage));
+    stages[0].alerts(Some(v1::Cursor::default()), 1).await;
+    assert!(stages.into_iter().all(Cortex::terminate), "what is left is sent at the end");
+    one_trace(exports, ["alerter", "detector", "ingest"]).await;
 }

@@ -272,7 +272,7 @@ async fn no_web_page_reaches_the_port() {
 async fn the_command_line_has_a_token_that_only_its_owner_reads() {
     let room = Room::new();
     let folder = tempfile::tempdir().unwrap();
-    let path = room.access.cli_token(folder.path()).unwrap();
+    let path = room.access.cli_token(folder.path(), None).unwrap();
     let old = std::fs::read_to_string(&path).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(room.access.bearer(&old).unwrap().unwrap().name, "cli");
@@ -282,7 +282,7 @@ async fn the_command_line_has_a_token_that_only_its_owner_reads() {
     let link = address.trim().strip_prefix("/login?token=").unwrap();
     assert_eq!(room.login(link, LOOPBACK).await.status(), StatusCode::SEE_OTHER);
 
-    let path = room.access.cli_token(folder.path()).unwrap();
+    let path = room.access.cli_token(folder.path(), None).unwrap();
     assert_eq!(room.access.bearer(&old).unwrap(), None, "the token of an earlier start is void");
     let new = std::fs::read_to_string(path).unwrap();
     room.access.revoke(&new).unwrap();

@@ -48,7 +48,7 @@ fn check_subject(name: &str) -> Result<(), Status> {
     if !fits {
         return Err(Status::invalid_argument("subject: 1 to 64 letters, digits, `-`, `_` and `.`"));
     }
-    if name == CLI {
+    if name.split('@').next() == Some(CLI) {
         return Err(Status::invalid_argument(format!(
             "subject: `{CLI}` is the local command line, whose token every start makes anew"
         )));

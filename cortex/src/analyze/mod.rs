@@ -121,7 +121,7 @@ fn one(
     let mut tail = context.bus.tail(&read, From::End)?;
     let audit =
         Auditor::open(Arc::clone(&context.store), Arc::clone(&context.bus), "analyze", Arc::new(wall_clock))?;
-    app::stages(&context, config, gallery, &audit)?;
+    app::stages(&context, config, app::Part::All, gallery, &audit)?;
     let overlay = options.overlay.then(|| Overlay::begin(&options.out, &camera, &tables, &context));
     let total = cortex_ingest::pictures_in(&url, &config.ingest).filter(|_| !options.quiet);
     let ingest = Ingest::new(config.ingest.clone(), app::credentials(config)?);

@@ -73,12 +73,15 @@ pub(super) fn new(config: &Config, gallery: Option<Gallery>) -> Hands {
     }
 }
 
+/// The gallery as it is in the store: another front may have changed it.
 fn on(gallery: Option<&Gallery>) -> Result<&Gallery, Status> {
-    gallery.ok_or_else(|| {
+    let gallery = gallery.ok_or_else(|| {
         Status::failed_precondition(
             "recognition is off: set `recognizer.enabled` in a profile that allows it",
         )
-    })
+    })?;
+    gallery.reload().map_err(|error| refused(&error))?;
+    Ok(gallery)
 }
 
 fn refused(error: &Error) -> Status {

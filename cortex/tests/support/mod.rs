@@ -1,5 +1,8 @@
 //! The real binary on a real RTSP camera, for the stories of the whole system.
-#![allow(clippy::unwrap_used, dead_code, unreachable_pub)] // a broken promise ends the test; every story uses a part
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, unreachable_pub)] // as in all tests; every story uses a part
+
+pub mod dwell;
+pub mod fleet;
 
 use std::{
     fs,
@@ -111,14 +114,19 @@ pub fn config(folder: &Path, url: &str) -> PathBuf {
 impl Cortex {
     /// Starts `cortex up` and waits for its login link.
     pub fn up(config: &Path, data: &Path) -> Self {
-        let mut child = command(config, data).arg("up").stdout(Stdio::piped()).spawn().unwrap();
+        Self::start(command(config, data).arg("up"), data)
+    }
+
+    /// Starts a command of the server's and waits until it says where it listens.
+    pub fn start(command: &mut Command, data: &Path) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, receiver) = mpsc::sync_channel(16);
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.try_send(line))));
         let login = loop {
-            let line = receiver.recv_timeout(LIMIT).expect("cortex prints a login link");
-            if line.contains("://") {
-                break line.trim().to_owned();
+            let line = receiver.recv_timeout(LIMIT).expect("cortex prints where it listens");
+            if let Some(begin) = line.find("http") {
+                break line[begin..].trim().to_owned();
             }
         };
         let address = login.split('/').nth(2).unwrap().to_owned();
@@ -133,9 +141,14 @@ impl Cortex {
 
     /// Asks it to end, and answers whether it ended well.
     pub fn terminate(mut self) -> bool {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("TERM");
         self.child.wait().unwrap().success()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
     }
 
     /// A connection with the token of the local command line.

@@ -9,7 +9,7 @@ use std::{
 use super::{Access, Error, Role, Subject, credentials::Kind};
 use crate::config::Secret;
 
-/// The account of the local command line.
+/// The account of the local command line; where several replicas share a store each has one of its own, `cli@replica`.
 pub const CLI: &str = "cli";
 
 impl Access {
@@ -40,15 +40,16 @@ impl Access {
     }
 
     /// Writes a new token of the local command line to `cli.token` in the data folder, mode 0600; the one of an
-    /// earlier start is void. Answers the file.
+    /// earlier start is void. `replica` tells it from those of other replicas on the same store. Answers the file.
     ///
     /// # Errors
     /// The store, the audit or the file failed.
-    pub fn cli_token(&self, data: &Path) -> Result<PathBuf, Error> {
-        self.tidy(Kind::Token, Some(CLI))?;
+    pub fn cli_token(&self, data: &Path, replica: Option<&str>) -> Result<PathBuf, Error> {
+        let subject = replica.map_or_else(|| CLI.to_owned(), |replica| format!("{CLI}@{replica}"));
+        self.tidy(Kind::Token, Some(&subject))?;
         self.tidy(Kind::Session, None)?;
         self.tidy(Kind::Link, None)?;
-        let token = self.token("local", CLI, &[Role::Administrator], 0)?;
+        let token = self.token("local", &subject, &[Role::Administrator], 0)?;
         let path = data.join("cli.token");
         write_private(&path, token.expose().as_bytes())
             .map_err(|source| Error::File { path: path.display().to_string(), source })?;

@@ -1,0 +1,54 @@
+//! The engines that the configuration names.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::{Context as _, bail};
+use cortex_runtime::{
+    bus::{Bus, Embedded, Full, kafka::Kafka},
+    store::{self, Store},
+};
+
+use crate::{app::Part, config::Config};
+
+/// What carries and what keeps.
+pub(super) struct Engines {
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) store: Arc<dyn Store>,
+    /// The bus once more when it is the embedded one, which forgets only when it is told to.
+    pub(super) embedded: Option<Embedded>,
+}
+
+impl Engines {
+    /// Opens both.
+    ///
+    /// # Errors
+    /// An engine cannot be reached, or a stage by itself is to run on one that no other process reaches.
+    pub(super) fn open(config: &Config, part: Part) -> anyhow::Result<Self> {
+        let (kafka, shared) = (config.bus.kafka(), config.store.is_cql());
+        if part != Part::All && (kafka.is_none() || !shared) {
+            bail!(
+                "a stage by itself shares bus and store with the others: set `bus.url` to kafka://host:9092 and \
+                 `store.url` to scylla://host:9042/keyspace"
+            );
+        }
+        if kafka.is_some() != shared {
+            bail!("`bus.url` and `store.url` are both of this machine, or both of a fleet");
+        }
+        let folder = |path: &PathBuf| {
+            path.parent()
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .with_context(|| format!("make the folder of {}", path.display()))
+        };
+        let (bus, embedded): (Arc<dyn Bus>, _) = match kafka {
+            Some(settings) => (Arc::new(Kafka::open(settings)?), None),
+            None => {
+                let path = config.bus.path(&config.data);
+                folder(&path)?;
+                let bus = Embedded::open(Some(&path), Full::Shed)?;
+                (Arc::new(bus.clone()), Some(bus))
+            }
+        };
+        let store = store::open(&config.store, &config.data)?;
+        Ok(Self { bus, store, embedded })
+    }
+}

@@ -1,0 +1,70 @@
+//! The stages as processes of their own, on the servers that the tests were started beside.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use super::{Cortex, command};
+
+/// Tells the fleets of one test program apart.
+static FLEETS: AtomicU32 = AtomicU32::new(0);
+
+/// Where the stages of a fleet meet.
+pub struct Fleet {
+    config: PathBuf,
+    folder: PathBuf,
+    bus: String,
+    store: String,
+}
+
+fn server(variable: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} names no server: run the tests by `make test`, or under `scripts/servers.sh run`")
+    })
+}
+
+impl Fleet {
+    /// Makes topics and tables of its own on the servers that the tests were started beside.
+    pub fn new(config: PathBuf, folder: &Path) -> Self {
+        Self::on(&server("CORTEX_TEST_KAFKA"), &server("CORTEX_TEST_CQL"), config, folder)
+    }
+
+    /// Makes topics and tables of its own on these servers.
+    pub fn on(kafka: &str, cql: &str, config: PathBuf, folder: &Path) -> Self {
+        let name = format!("fleet{}x{}", std::process::id(), FLEETS.fetch_add(1, Ordering::Relaxed));
+        let fleet = Self {
+            config,
+            folder: folder.to_owned(),
+            bus: format!("kafka://{kafka}/{name}"),
+            store: format!("scylla://cassandra@{cql}/{name}"),
+        };
+        assert!(fleet.command("prepare").args(["store", "migrate"]).status().unwrap().success());
+        assert!(fleet.command("prepare").args(["topics", "apply"]).status().unwrap().success());
+        fleet
+    }
+
+    fn data(&self, instance: &str) -> PathBuf {
+        self.folder.join(instance)
+    }
+
+    fn command(&self, instance: &str) -> Command {
+        let mut command = command(&self.config, &self.data(instance));
+        command
+            .env("CORTEX__BUS__URL", &self.bus)
+            .env("CORTEX__BUS__INSTANCE", instance)
+            .env("CORTEX__BUS__REPLICATION", "1")
+            .env("CORTEX__BUS__SESSION_S", "6")
+            .env("CORTEX__STORE__URL", &self.store)
+            .env("CORTEX__STORE__PASSWORD", "cassandra")
+            .env("CORTEX__STORE__REPLICATION", "1");
+        command
+    }
+
+    /// Starts a stage; `instance` tells its replicas apart.
+    pub fn start(&self, stage: &str, instance: &str) -> Cortex {
+        Cortex::start(self.command(instance).arg(stage), &self.data(instance))
+    }
+}
