@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Every test, with one real Kafka and one real Cassandra for all of them. The runners' own summaries are shown as they are; the last line adds them up.
+# Every test, with one real Kafka and one real Cassandra for all of them. The runners' own summaries are shown as they are;
+# the last line adds them up.
 source "$(dirname "$0")/lib.sh"
 
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 status=0
 
+cargo test --workspace --no-run </dev/null || exit 1 # the servers need not wait for the compiler
 scripts/servers.sh run cargo test --workspace --no-fail-fast </dev/null 2>&1 | tee "$log" || status=1
 read -r passed failed < <(awk '/^test result:/ { p += $4; f += $6 } END { print p + 0, f + 0 }' "$log")
 
