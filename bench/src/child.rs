@@ -39,13 +39,24 @@ fn children_cpu_seconds() -> anyhow::Result<f64> {
     cpu_seconds(&fs::read_to_string("/proc/self/stat")?)
 }
 
+/// CPU time of a running process, with a step of 10 ms.
+pub(crate) fn cpu_seconds_of(process: u32) -> anyhow::Result<f64> {
+    let path = format!("/proc/{process}/stat");
+    fields(&fs::read_to_string(&path).with_context(|| format!("read {path}"))?, 11)
+}
+
 /// `cutime` and `cstime` of a line of proc_pid_stat(5), in seconds.
 fn cpu_seconds(stat: &str) -> anyhow::Result<f64> {
+    fields(stat, 13)
+}
+
+/// The sum of two times of a line of proc_pid_stat(5), the first at this place behind the name, in seconds.
+fn fields(stat: &str, first: usize) -> anyhow::Result<f64> {
     // The program's name is in brackets and may hold anything.
-    let (_, fields) = stat.rsplit_once(") ").context("/proc/self/stat has no name")?;
+    let (_, fields) = stat.rsplit_once(") ").context("a line of /proc has no name")?;
     let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    ensure!(fields.len() > 14, "/proc/self/stat is short");
-    let ticks: f64 = fields[13].parse::<f64>()? + fields[14].parse::<f64>()?;
+    ensure!(fields.len() > first + 1, "a line of /proc is short");
+    let ticks: f64 = fields[first].parse::<f64>()? + fields[first + 1].parse::<f64>()?;
     Ok(ticks / TICKS_PER_SECOND)
 }
 
@@ -57,6 +68,7 @@ mod tests {
     fn children_are_counted_behind_any_name() {
         let stat = "7 (a ) b) S 1 7 7 0 -1 0 0 0 0 0 10 20 150 250 20 0 1 0 5";
         assert_eq!(cpu_seconds(stat).expect("it is whole"), 4.0);
+        assert_eq!(fields(stat, 11).expect("it is whole"), 0.3);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod affinity;
 mod child;
 mod clip;
 mod efficiency;
+mod hop;
 mod latency;
 mod overload;
 mod parts;
@@ -30,6 +31,8 @@ enum Benchmark {
     Overload(overload::Options),
     /// From a frame's arrival to the alert in a subscriber's hand, alone and under load
     Latency(latency::Options),
+    /// CPU time of a fleet's five processes over that of one that does everything; needs servers
+    Hop(hop::Options),
     /// CPU time of a message through a camera's rules, and the size of what they remember
     Rules(rules::Options),
     /// Every benchmark with its defaults
@@ -66,6 +69,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Efficiency(options) => efficiency::run(&options),
         Benchmark::Overload(options) => overload::run(&options),
         Benchmark::Latency(options) => latency::run(&options),
+        Benchmark::Hop(options) => hop::run(&options),
         Benchmark::Rules(options) => rules::run(&options),
         Benchmark::All(options) => {
             efficiency::run(&options)?;

@@ -148,7 +148,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         capacity_per_s: capacity,
         offered_per_s: offered,
         goodput_per_s: goodput,
-        published: plant.published(),
+        published: plant.published() - tally.before(),
         answered: tally.answered(),
         gaps_in_n: tally.gaps(),
         told_with_reason: told,
@@ -164,10 +164,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 /// Offers frames until each camera was answered once: the plant is warm and its partitions are assigned.
 fn begin(plant: &mut Plant, answers: &Receiver<Answer>, tally: &mut Tally) -> anyhow::Result<()> {
     let until = Instant::now() + PATIENCE * 3;
-    while tally.count.contains(&0) {
+    while tally.first.iter().any(Option::is_none) {
         ensure!(Instant::now() < until, "the detector answers nothing");
-        for camera in 0..tally.count.len() {
-            if tally.count[camera] == 0 {
+        for camera in 0..tally.first.len() {
+            if tally.first[camera].is_none() {
                 plant.publish(camera)?;
             }
         }
@@ -183,7 +183,7 @@ fn closed_loop(
     tally: &mut Tally,
     length: Duration,
 ) -> anyhow::Result<f64> {
-    for camera in 0..tally.count.len() {
+    for camera in 0..tally.first.len() {
         plant.publish(camera)?;
     }
     let (start, mut done) = (Instant::now(), 0_u64);
@@ -206,7 +206,7 @@ fn open_loop(
 ) -> anyhow::Result<(u64, Vec<f64>)> {
     let (start, mut sent, mut ages) = (Instant::now(), 0_u64, Vec::new());
     while start.elapsed() < length {
-        plant.publish(sent as usize % tally.count.len())?;
+        plant.publish(sent as usize % tally.first.len())?;
         sent += 1;
         while let Ok(answer) = answers.try_recv() {
             tally.take(&answer);
@@ -234,7 +234,7 @@ fn end(
     answers: &Receiver<Answer>,
     tally: &mut Tally,
 ) -> anyhow::Result<BTreeMap<String, u64>> {
-    for camera in 0..tally.count.len() {
+    for camera in 0..tally.first.len() {
         plant.publish(camera)?;
         settle(answers, tally);
     }
@@ -243,17 +243,20 @@ fn end(
 
 /// Answers by camera.
 struct Tally {
-    /// `n` of the last frame answered.
+    /// `n` of the first frame answered.
+    first: Vec<Option<u64>>,
+    /// `n` of the last one.
     last: Vec<u64>,
     count: Vec<u64>,
 }
 
 impl Tally {
     fn new(cameras: usize) -> Self {
-        Self { last: vec![0; cameras], count: vec![0; cameras] }
+        Self { first: vec![None; cameras], last: vec![0; cameras], count: vec![0; cameras] }
     }
 
     fn take(&mut self, answer: &Answer) {
+        self.first[answer.camera].get_or_insert(answer.n);
         self.last[answer.camera] = answer.n;
         self.count[answer.camera] += 1;
     }
@@ -262,13 +265,18 @@ impl Tally {
         self.count.iter().sum()
     }
 
+    /// Frames published before a camera's first answer: nobody listened yet.
+    fn before(&self) -> u64 {
+        self.first.iter().flatten().sum()
+    }
+
     fn per_camera(&self) -> impl Iterator<Item = u64> + '_ {
         self.count.iter().copied()
     }
 
-    /// Numbers that were passed over up to the last answer of each camera, those before the first answer among them.
+    /// Numbers that were passed over between the first and the last answer of each camera.
     fn gaps(&self) -> u64 {
-        let of = |camera: usize| self.last[camera] + 1 - self.count[camera];
+        let of = |camera: usize| self.last[camera] + 1 - self.first[camera].unwrap_or(0) - self.count[camera];
         (0..self.count.len()).map(of).sum()
     }
 }
@@ -316,6 +324,6 @@ mod tests {
         for (camera, n) in [(0, 3), (1, 0), (0, 4), (0, 9), (1, 1)] {
             tally.take(&Answer { camera, n, age_ms: 0.0 });
         }
-        assert_eq!((tally.gaps(), tally.answered()), (7, 5));
+        assert_eq!((tally.gaps(), tally.answered(), tally.before()), (4, 5, 3));
     }
 }

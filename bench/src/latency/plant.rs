@@ -148,7 +148,7 @@ fn text(
     let models = options.models.canonicalize().context("find the models")?;
     let mut text = format!(
         "[data]\ndir = {data:?}\n[listen]\naddress = \"127.0.0.1:0\"\n[infer]\nmodels = {models:?}\n\
-         [ingest]\nlatency_ms = {JITTER_MS}\n[alerter]\ncooldown_s = 0.0\nflapping_count = 1000000\n\
+         [ingest]\nlatency_ms = {JITTER_MS}\n[alerter]\ncooldown_s = 0.0\n\
          [[cameras]]\nid = \"measured\"\nurl = {url:?}\nrate = {rate:?}\n"
     );
     for other in 0..others {
