@@ -2,7 +2,7 @@
 //! once in mid-dwell, and a subscriber goes on at the other alerter. What is told is what one undisturbed life tells.
 //!
 //!     enters ── kill -9 detector, ingest, cloaker, an alerter ── all but the alerter come back ── has stayed too long
-//!     enters ── the detector freezes ── another goes on ── has stayed too long ── the first wakes up
+//!     enters ── the detector freezes ── another goes on ── has stayed too long ── the first wakes up ── acknowledged
 #![allow(clippy::unwrap_used)] // a broken promise ends the test
 
 mod support;
@@ -10,7 +10,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use cortex_camera::{Camera, CameraOptions};
-use cortex_proto::v1;
+use cortex_proto::v1::{self, alert_service_client::AlertServiceClient};
 use support::{
     Cortex,
     dwell::{ALLOWED_S, config, events, follow, kinds, told},
@@ -66,7 +66,8 @@ async fn who_wakes_up_late_says_nothing_again() {
     let folder = tempfile::tempdir().unwrap();
     let camera = Camera::start(CameraOptions::new(support::somebody_stands(folder.path()))).unwrap();
     let fleet = Fleet::new(config(folder.path(), &camera), folder.path());
-    let alerter = fleet.start("alerter", "alerter");
+    // The site's partition is one of the second's, so the first answers for what it does not own.
+    let (alerter, owner) = (fleet.start("alerter", "alerter-1"), fleet.start("alerter", "alerter-2"));
     // The first camera's partition is the first, and the first members of a group get the first partitions.
     let (first, second) = (fleet.start("detector", "detector-1"), fleet.start("detector", "detector-2"));
     let others = ["cloaker", "ingest"].map(|stage| fleet.start(stage, stage));
@@ -84,5 +85,17 @@ async fn who_wakes_up_late_says_nothing_again() {
     let (cursor, last_us) = (support::cursor(&all), all.last().unwrap().last_us);
     all.extend(follow(&alerter, cursor, |_, newest_us| newest_us > last_us + 8_000_000).await);
     assert_eq!(kinds(&events(&all)), ["entry", "dwell"], "{:?}", events(&all));
-    assert!([first, second, alerter].into_iter().chain(others).all(Cortex::terminate));
+
+    let request = v1::AcknowledgeRequest {
+        alert: all[0].id.clone(),
+        site: all[0].site.clone(),
+        comment: "on our way".to_owned(),
+        false_alarm: false,
+    };
+    let mut client = AlertServiceClient::new(alerter.connect().await);
+    let answer = client.acknowledge(request).await.unwrap().into_inner().alert.unwrap();
+    assert_eq!((answer.change.as_str(), answer.comment.as_str()), ("acknowledged", "on our way"));
+    let (sequence, last) = (answer.sequence, all.last().unwrap().sequence);
+    assert_eq!(sequence, last + 1, "the owner wrote it, as the site's next");
+    assert!([first, second, alerter, owner].into_iter().chain(others).all(Cortex::terminate));
 }
