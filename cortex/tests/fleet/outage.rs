@@ -1,10 +1,7 @@
-//! The broker and the database die in turn while somebody stands in a zone, and a process freezes for longer than its
-//! session. Nothing ends, nothing is lost, nothing is told twice.
+//! The broker and the database die in turn while somebody stands in a zone. Nothing ends, nothing is lost, nothing is told
+//! twice.
 //!
 //!     enters ── Kafka gone ── back ── database gone ── back ── has stayed too long
-#![allow(clippy::unwrap_used)] // a broken promise ends the test
-
-mod support;
 
 use std::{
     collections::BTreeMap,
@@ -16,8 +13,9 @@ use std::{
 
 use cortex_camera::{Camera, CameraOptions};
 use cortex_proto::v1;
-use support::{
-    Cortex,
+
+use crate::support::{
+    self, Cortex,
     dwell::{ALLOWED_S, config, events, follow, kinds, told},
     fleet::Fleet,
 };
