@@ -1,12 +1,15 @@
 //! What every engine must keep, written against the traits. `open` opens the engine on the same place each time, so
 //! dropping what it gave and opening again is a restart.
 
-#![allow(clippy::unwrap_used)] // a broken promise ends the test
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a broken promise ends the test
 
 mod rows;
 
 use std::{
     collections::BTreeMap,
+    env,
+    io::{self, BufRead, BufReader, Write},
+    process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -37,17 +40,48 @@ pub fn bus(open: &dyn Fn() -> Arc<dyn Bus>) {
     a_slow_reader_gets_every_fact(&*open());
 }
 
-/// Publishes facts for ever and says how many are acknowledged: for a process that is to be killed meanwhile.
-pub fn publish_until_killed(bus: &dyn Bus, mut acknowledged: impl FnMut(u32)) -> ! {
+/// Where the program that is killed finds the bus.
+const CHILD: &str = "CORTEX_CONTRACT_CHILD";
+
+/// A process that publishes dies by SIGKILL, and every fact that was acknowledged to it is there. `test` is the calling
+/// test's own name: the process is its program once more, which finds the bus at `place`.
+pub fn a_killed_process_loses_no_fact(test: &str, place: &str, open: &dyn Fn(&str) -> Arc<dyn Bus>) {
+    if let Ok(place) = env::var(CHILD) {
+        publish_until_killed(&*open(&place));
+    }
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args([test, "--nocapture"])
+        .env(CHILD, place)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let heard = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut acknowledged = 0;
+    for id in heard.filter_map(|line| line.rsplit_once("acknowledged ").and_then(|(_, id)| id.parse().ok())) {
+        acknowledged = id;
+        if id == 50 {
+            // Nothing is flushed or closed. What it still says before it is dead counts as well.
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(acknowledged >= 50);
+    nothing_is_lost(&*open(place), acknowledged);
+}
+
+/// Publishes facts for ever and says how many are acknowledged.
+fn publish_until_killed(bus: &dyn Bus) -> ! {
+    let mut out = io::stdout();
     for id in 1.. {
         publish(bus, anomaly("killed", id));
-        acknowledged(id);
+        writeln!(out, "acknowledged {id}").unwrap();
+        out.flush().unwrap();
     }
     unreachable!("the numbers do not end before the process does")
 }
 
-/// After the kill: every acknowledged fact is there, once and in order, and comes again until it is committed.
-pub fn nothing_is_lost_by_a_kill(bus: &dyn Bus, acknowledged: u32) {
+/// Every acknowledged fact is there, once and in order, and comes again until it is committed.
+fn nothing_is_lost(bus: &dyn Bus, acknowledged: u32) {
     let count = acknowledged as usize;
     for _ in 0..2 {
         let mut consumer = bus.subscribe("killed", "0", &[&topics::ANOMALIES]).unwrap();

@@ -2,14 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a broken promise ends the test
 
-use std::{
-    env,
-    io::{BufRead, BufReader, Write},
-    path::Path,
-    process::{Command, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
@@ -80,37 +73,13 @@ fn the_log_keeps_to_its_budget_but_what_a_stage_still_has_to_read() {
     assert!(path.metadata().unwrap().len() < 200_000, "the file shrank");
 }
 
-/// This test program once more, as the process that is killed.
-const CHILD: &str = "CORTEX_CONTRACT_CHILD";
-
 #[test]
 fn a_killed_process_loses_no_fact() {
-    if let Ok(path) = env::var(CHILD) {
-        let bus = Embedded::open(Some(Path::new(&path)), Full::Shed).unwrap();
-        let mut out = std::io::stdout();
-        contract::publish_until_killed(&bus, |id| {
-            writeln!(out, "acknowledged {id}").unwrap();
-            out.flush().unwrap();
-        });
-    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bus.sqlite");
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["a_killed_process_loses_no_fact", "--nocapture"])
-        .env(CHILD, &path)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let heard = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let mut acknowledged = 0;
-    for id in heard.filter_map(|line| line.rsplit_once("acknowledged ").and_then(|(_, id)| id.parse().ok())) {
-        acknowledged = id;
-        if id == 50 {
-            // SIGKILL: nothing is flushed or closed. What it still says before it is dead counts as well.
-            child.kill().unwrap();
-        }
-    }
-    child.wait().unwrap();
-    assert!(acknowledged >= 50);
-    contract::nothing_is_lost_by_a_kill(&Embedded::open(Some(&path), Full::Shed).unwrap(), acknowledged);
+    contract::a_killed_process_loses_no_fact(
+        "a_killed_process_loses_no_fact",
+        path.to_str().unwrap(),
+        &|path| Arc::new(Embedded::open(Some(Path::new(path)), Full::Shed).unwrap()),
+    );
 }

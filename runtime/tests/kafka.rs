@@ -4,9 +4,7 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader, Write},
     path::PathBuf,
-    process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -128,38 +126,13 @@ fn a_partition_that_stays_stays_without_a_word() {
     );
 }
 
-/// This test program once more, as the process that is killed.
-const CHILD: &str = "CORTEX_KAFKA_CHILD";
-
 #[test]
 fn a_killed_process_loses_no_fact() {
-    if let Ok(prefix) = env::var(CHILD) {
-        let bus = Kafka::open(settings(&prefix)).unwrap();
-        let mut out = std::io::stdout();
-        contract::publish_until_killed(&bus, |id| {
-            writeln!(out, "acknowledged {id}").unwrap();
-            out.flush().unwrap();
-        });
-    }
-    let prefix = unique("killed");
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["a_killed_process_loses_no_fact", "--nocapture"])
-        .env(CHILD, &prefix)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let heard = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let mut acknowledged = 0;
-    for id in heard.filter_map(|line| line.rsplit_once("acknowledged ").and_then(|(_, id)| id.parse().ok())) {
-        acknowledged = id;
-        if id == 50 {
-            // SIGKILL: nothing is flushed or closed. What it still says before it is dead counts as well.
-            child.kill().unwrap();
-        }
-    }
-    child.wait().unwrap();
-    assert!(acknowledged >= 50);
-    contract::nothing_is_lost_by_a_kill(&Kafka::open(settings(&prefix)).unwrap(), acknowledged);
+    contract::a_killed_process_loses_no_fact(
+        "a_killed_process_loses_no_fact",
+        &unique("killed"),
+        &|prefix| Arc::new(Kafka::open(settings(prefix)).unwrap()),
+    );
 }
 
 #[test]
