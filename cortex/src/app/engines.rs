@@ -1,8 +1,8 @@
 //! The engines that the configuration names.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use cortex_runtime::{
     bus::{Bus, Embedded, Full, kafka::Kafka},
     store::{self, Store},
@@ -34,17 +34,10 @@ impl Engines {
         if kafka.is_some() != shared {
             bail!("`bus.url` and `store.url` are both of this machine, or both of a fleet");
         }
-        let folder = |path: &PathBuf| {
-            path.parent()
-                .map_or(Ok(()), std::fs::create_dir_all)
-                .with_context(|| format!("make the folder of {}", path.display()))
-        };
         let (bus, embedded): (Arc<dyn Bus>, _) = match kafka {
             Some(settings) => (Arc::new(Kafka::open(settings)?), None),
             None => {
-                let path = config.bus.path(&config.data);
-                folder(&path)?;
-                let bus = Embedded::open(Some(&path), Full::Shed)?;
+                let bus = Embedded::open(Some(&config.bus.path(&config.data)), Full::Shed)?;
                 (Arc::new(bus.clone()), Some(bus))
             }
         };
