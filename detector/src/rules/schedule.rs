@@ -60,9 +60,8 @@ fn part(text: &str) -> Result<Part, String> {
     let (from, to) = times.split_once('-').ok_or_else(wrong)?;
     let minutes = |time: &str| {
         let (hour, minute) = time.split_once(':')?;
-        let minutes =
-            hour.parse::<u32>().ok()? * 60 + minute.parse::<u32>().ok().filter(|minute| *minute < 60)?;
-        (minutes <= DAY).then_some(minutes)
+        let (hour, minute) = (hour.parse::<u8>().ok()?, minute.parse::<u8>().ok().filter(|minute| *minute < 60)?);
+        Some(u32::from(hour) * 60 + u32::from(minute)).filter(|minutes| *minutes <= DAY)
     };
     let (from, to) = (minutes(from).ok_or_else(wrong)?, minutes(to).ok_or_else(wrong)?);
     let mut on = [days.trim().is_empty(); 7];
@@ -90,6 +89,9 @@ mod tests {
         assert!(!at("2026-11-23T04:00:00Z"), "the night of Sunday");
         assert!(at("2026-11-28T04:00:00Z"), "Friday's night ends on Saturday");
         assert!(Schedule::parse("", "").unwrap().holds(0));
-        assert!(Schedule::parse("22-06", "").is_err() && Schedule::parse("", "Mars").is_err());
+        for wrong in ["22-06", "22:00-24:01", "22:60-06:00", "71582789:00-06:00"] {
+            assert!(Schedule::parse(wrong, "").is_err(), "{wrong}");
+        }
+        assert!(Schedule::parse("", "Mars").is_err());
     }
 }
