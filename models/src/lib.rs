@@ -5,6 +5,7 @@
 //! graph.
 
 mod align;
+mod bilinear;
 mod classes;
 pub mod decode;
 mod geometry;

@@ -7,7 +7,7 @@ use fast_image_resize::{
     pixels::U8,
 };
 
-use crate::{Format, Matrix, Picture, Plane, Rect, Tensor};
+use crate::{Format, Matrix, Picture, Plane, Rect, Tensor, bilinear};
 
 /// How a picture is fitted into the network's input.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -205,14 +205,13 @@ impl Preprocessor {
             for (row, line) in packed.chunks_exact_mut(w * bytes).enumerate() {
                 line.copy_from_slice(&plane.data[row * plane.stride..][..w * bytes]);
             }
+        } else if !area {
+            let resize = if bytes == 1 { bilinear::resize::<1> } else { bilinear::resize::<3> };
+            resize(plane, (w, h), part, width, &mut packed);
         } else {
-            let filter = if area {
-                ResizeAlg::Convolution(FilterType::Box)
-            } else {
-                ResizeAlg::Interpolation(FilterType::Bilinear)
-            };
             // Differences in double precision: rounded to single they may reach over the edge.
             let [left, top, right, bottom] = [part.x1, part.y1, part.x2, part.y2].map(f64::from);
+            let filter = ResizeAlg::Convolution(FilterType::Box);
             let options = ResizeOptions::new().resize_alg(filter).use_alpha(false);
             let options = options.crop(left, top, right - left, bottom - top);
             // Rows may be longer than they show: the source is as wide as its stride, and cropped. A last row cut

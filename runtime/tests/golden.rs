@@ -1,5 +1,5 @@
-//! The port gives what the reference (`models/recipe/pp.py`) gives, on real pictures: boxes within a pixel (int8: two), embeddings at
-//! a cosine above 0.999. `models/recipe/golden.py` wrote what is expected.
+//! The port gives what the reference (`models/recipe/pp.py`) gives, on real pictures: boxes within a pixel,
+//! embeddings at a cosine above 0.999. `models/recipe/golden.py` wrote what is expected.
 #![allow(clippy::unwrap_used)] // a broken promise ends the test
 
 use std::{fs, path::PathBuf};
@@ -77,16 +77,17 @@ fn pictures() -> impl Iterator<Item = (Picture, Golden)> {
     })
 }
 
-fn near(rect: Rect, expected: [f32; 4], pixels: f32) -> bool {
-    [rect.x1, rect.y1, rect.x2, rect.y2].iter().zip(expected).all(|(a, b)| (a - b).abs() <= pixels)
+/// Within a pixel.
+fn near(rect: Rect, expected: [f32; 4]) -> bool {
+    [rect.x1, rect.y1, rect.x2, rect.y2].iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1.0)
 }
 
-/// Boxes within so many pixels, scores within `apart`.
-fn same(found: &[Detection], expected: &[Object], (pixels, apart): (f32, f32)) {
+/// Boxes within a pixel, scores within `apart`.
+fn same(found: &[Detection], expected: &[Object], apart: f32) {
     assert_eq!(found.len(), expected.len(), "{found:?}");
     for expected in expected {
         let one =
-            found.iter().find(|one| one.class == expected.class && near(one.rect, expected.rect, pixels));
+            found.iter().find(|one| one.class == expected.class && near(one.rect, expected.rect));
         let one =
             one.unwrap_or_else(|| panic!("class {} at {:?} in {found:?}", expected.class, expected.rect));
         assert!((one.score - expected.score).abs() < apart, "{one:?} has not {}", expected.score);
@@ -104,12 +105,12 @@ fn objects_are_the_references() {
                 decode::objects(model, outputs, (640, 384), 0.35, &placement)
             });
             let found = found.unwrap().unwrap();
-            if name.ends_with("int8") {
-                // The last bit of a resize may be a whole step of eight-bit numbers, which moves a side by a pixel more.
-                same(&found, &golden.objects_int8, (2.0, 0.05));
+            let (expected, apart) = if name.ends_with("int8") {
+                (&golden.objects_int8, 0.05) // the last bit of a pixel may be a whole step of eight-bit numbers
             } else {
-                same(&found, &golden.objects, (1.0, 0.02));
-            }
+                (&golden.objects, 0.02)
+            };
+            same(&found, expected, apart);
         }
     }
 }
@@ -129,7 +130,7 @@ fn faces_and_embeddings_are_the_references() {
         let faces = faces.unwrap().unwrap();
         assert_eq!(faces.len(), golden.faces.len());
         for (face, expected) in faces.iter().zip(&golden.faces) {
-            assert!(near(face.rect, expected.rect, 1.0), "{:?} is not {:?}", face.rect, expected.rect);
+            assert!(near(face.rect, expected.rect), "{:?} is not {:?}", face.rect, expected.rect);
             let apart = face.landmarks.iter().zip(&expected.landmarks);
             let apart = apart.map(|(a, b)| (a[0] - b[0]).hypot(a[1] - b[1])).fold(0.0, f32::max);
             assert!(apart <= 1.0, "landmarks are {apart} pixels apart");
