@@ -34,14 +34,21 @@ fetch() {
     done
 }
 
-# ports COUNT: so many ports that are free now.
+# ports COUNT: so many ports that are free now, below those that the kernel gives to anybody meanwhile.
 ports() {
     python3 -c '
-import socket, sys
-sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
-for one in sockets:
-    one.bind(("127.0.0.1", 0))
-print(*(one.getsockname()[1] for one in sockets))' "$1"
+import random, socket, sys
+wanted, found = int(sys.argv[1]), []
+for port in random.sample(range(10000, 32768), 1000):
+    try:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+        found.append(port)
+    except OSError:
+        continue
+    if len(found) == wanted:
+        break
+print(*found)' "$1"
 }
 
 # fill TEMPLATE FILE NAME=VALUE...
