@@ -2,6 +2,9 @@
 
 use super::{Holds, Point, Sight, geometry};
 
+/// A pass between two frames is a visit when it lasted for so many seconds: a corner that is cut is none.
+const PASS_S: f64 = 0.2;
+
 /// A polygon, or the whole picture.
 pub(super) struct Area {
     /// As operators read it: `zone gate`, `the picture`.
@@ -14,8 +17,11 @@ impl Area {
     pub(super) fn holds(&self, sight: &Sight<'_>) -> Holds {
         match &self.polygon {
             Some(polygon) if !geometry::inside(polygon, sight.foot) => {
-                // A pass between two frames was a visit.
-                if sight.before.is_some_and(|(before, _)| geometry::through(polygon, before, sight.foot)) {
+                let passed = sight.before.is_some_and(|(before, then)| {
+                    let share = f64::from(geometry::share_inside(polygon, before, sight.foot));
+                    share * sight.now.since(then) >= PASS_S
+                });
+                if passed {
                     return Holds::Yes;
                 }
                 let near = geometry::edge_distance(polygon, sight.foot) <= sight.margin();

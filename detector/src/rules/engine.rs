@@ -9,7 +9,7 @@ use super::{
     combine::Combined,
     geometry::Point,
     make,
-    pass::Pass,
+    pass::{Pass, SUCCESSION},
     state::{RuleState, State},
 };
 
@@ -140,14 +140,14 @@ impl Engine {
     }
 
     /// Seconds of detections after which a rule that begins without memory answers as if it had always been there:
-    /// the longest duration, window and cool-down of all rules together.
+    /// the longest duration, window and cool-down of all rules together, once who was hidden is known again.
     pub fn warm_up(&self) -> f64 {
         let longest = |rule: &v1::Rule| {
             let own =
                 ["seconds", "within_s"].iter().filter_map(|name| rule.parameters.get(*name)).sum::<f64>();
             own + f64::from(rule.gap_s) + f64::from(rule.cooldown_s)
         };
-        TRAIL_S + self.rules.iter().map(|armed| longest(&armed.rule)).fold(0.0, f64::max)
+        TRAIL_S.max(SUCCESSION.0) + self.rules.iter().map(|armed| longest(&armed.rule)).fold(0.0, f64::max)
     }
 
     /// Looks at one message. Everything it needs is in it.
@@ -202,10 +202,8 @@ impl Armed {
     }
 }
 
-/// The foot point: the middle of the lower edge.
-pub(super) fn foot(object: &v1::Object) -> Point {
-    object
-        .r#box
-        .as_ref()
-        .map_or_else(Point::default, |place| Point { x: (place.x1 + place.x2) / 2.0, y: place.y2 })
+/// The foot point: the middle of the lower edge. Who stands at the picture's edge stands in what is drawn up to it.
+pub(super) fn foot(place: &v1::Box) -> Point {
+    const EDGE: f32 = 1e-4;
+    Point { x: ((place.x1 + place.x2) / 2.0).clamp(EDGE, 1.0 - EDGE), y: place.y2.min(1.0 - EDGE) }
 }

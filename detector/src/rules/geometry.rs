@@ -40,10 +40,16 @@ pub fn segment_distance(a: Point, b: Point, point: Point) -> f32 {
     (point.x - a.x - along * dx).hypot(point.y - a.y - along * dy)
 }
 
-/// Whether the way between two places outside a polygon leads through it.
-pub fn through(polygon: &[Point], from: Point, to: Point) -> bool {
+/// Which share of the way between two places outside a polygon lies inside.
+pub fn share_inside(polygon: &[Point], from: Point, to: Point) -> f32 {
     let edges = polygon.iter().zip(polygon.iter().cycle().skip(1));
-    edges.filter(|(a, b)| crossing(**a, **b, from, to).is_some()).count() >= 2
+    let crossed = edges.filter(|(a, b)| crossing(**a, **b, from, to).is_some());
+    let mut at: Vec<f32> = crossed
+        .map(|(a, b)| (side(*a, *b, from), side(*a, *b, to)))
+        .map(|(start, end)| start / (start - end))
+        .collect();
+    at.sort_by(f32::total_cmp);
+    at.chunks_exact(2).map(|pair| pair[1] - pair[0]).sum()
 }
 
 /// Distance of a point from the infinite line through `a` and `b`, in the coordinates' unit.
@@ -80,6 +86,13 @@ mod tests {
         assert_eq!(crossing(a, b, at(0.5, 0.4), at(0.5, 0.6)), Some(true));
         assert_eq!(crossing(a, b, at(0.5, 0.6), at(0.5, 0.4)), Some(false));
         assert_eq!(crossing(a, b, at(1.5, 0.4), at(1.5, 0.6)), None, "past its end");
+    }
+
+    #[test]
+    fn a_way_through_a_square_is_inside_for_its_width() {
+        let square = [at(0.4, 0.4), at(0.6, 0.4), at(0.6, 0.6), at(0.4, 0.6)];
+        assert!((share_inside(&square, at(0.3, 0.5), at(0.8, 0.5)) - 0.4).abs() < 1e-5);
+        assert_eq!(share_inside(&square, at(0.3, 0.3), at(0.8, 0.3)), 0.0);
     }
 
     proptest! {

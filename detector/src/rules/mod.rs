@@ -23,6 +23,7 @@
 
 mod area;
 mod combine;
+mod cut;
 mod engine;
 pub mod geometry;
 mod ground;

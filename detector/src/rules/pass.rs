@@ -7,7 +7,8 @@ use cortex_proto::v1;
 use super::{
     Finding, Gauge, Look, Memory, Moment, Rule, Scale, Scene, Sight, Stop, Subject, Verdict,
     combine::Combined,
-    engine::{Armed, Body, Explained, foot},
+    cut,
+    engine::{Armed, Body, Explained},
     geometry::Point,
     look::measure,
     series::Series,
@@ -56,7 +57,7 @@ const SAME_SCENE: f64 = 30.0;
 /// Who is not seen is forgotten after so many seconds, though the tracker has not said that it gave up.
 const FORGET: f64 = 60.0;
 /// A subject waits at least so long for a track that goes on with it, in seconds, and at most so long.
-const SUCCESSION: (f64, f64) = (1.0, 10.0);
+pub(super) const SUCCESSION: (f64, f64) = (6.0, 10.0);
 /// Series kept at once; who comes too late has no history in its anomaly.
 const SERIES: usize = 64;
 /// Seconds between two measurements of the same person's height.
@@ -290,7 +291,7 @@ fn take_in(
     let before = objects.iter().zip(ids).map(|(object, id)| {
         let subject = state.subjects.get_mut(id)?;
         let before = (!subject.trail.is_empty()).then_some((subject.foot, subject.seen));
-        subject.see(object, foot(object), now, scale);
+        subject.see(&object.class, &cut::whole(object, subject, objects), now, scale);
         let due = (now.time_us - subject.measured_us) as f64 / 1e6 >= MEASURE_EVERY;
         if due && scale.upright(object) {
             subject.measured_us = now.time_us;

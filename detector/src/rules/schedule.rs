@@ -60,7 +60,8 @@ fn part(text: &str) -> Result<Part, String> {
     let (from, to) = times.split_once('-').ok_or_else(wrong)?;
     let minutes = |time: &str| {
         let (hour, minute) = time.split_once(':')?;
-        let (hour, minute) = (hour.parse::<u8>().ok()?, minute.parse::<u8>().ok().filter(|minute| *minute < 60)?);
+        let (hour, minute) =
+            (hour.parse::<u8>().ok()?, minute.parse::<u8>().ok().filter(|minute| *minute < 60)?);
         Some(u32::from(hour) * 60 + u32::from(minute)).filter(|minutes| *minutes <= DAY)
     };
     let (from, to) = (minutes(from).ok_or_else(wrong)?, minutes(to).ok_or_else(wrong)?);

@@ -2,7 +2,7 @@
 
 use cortex_proto::v1;
 
-use super::{Moment, Point, Scale};
+use super::{Moment, Point, Scale, engine::foot};
 
 /// What is known of one subject, whatever the rules.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -116,13 +116,13 @@ impl Travel {
 
 impl Subject {
     /// Takes in a sight.
-    pub(super) fn see(&mut self, object: &v1::Object, foot: Point, now: Moment, scale: &Scale) {
-        if self.class != object.class {
-            self.class.clone_from(&object.class);
+    pub(super) fn see(&mut self, class: &str, place: &v1::Box, now: Moment, scale: &Scale) {
+        if self.class != class {
+            class.clone_into(&mut self.class);
         }
+        let foot = foot(place);
         (self.seen, self.foot, self.ended) = (now, foot, false);
-        self.size =
-            object.r#box.as_ref().map_or(self.size, |place| (place.x2 - place.x1, place.y2 - place.y1));
+        self.size = (place.x2 - place.x1, place.y2 - place.y1);
         if self.trail.is_empty() {
             self.turn = foot;
         }

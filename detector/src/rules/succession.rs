@@ -9,6 +9,12 @@ use super::{Moment, Point, Subject, engine::foot, state::State};
 const REACH: f32 = 0.5;
 /// Heights a second by which the reach grows with the time unseen.
 const DRIFT: f32 = 1.0;
+/// Seconds for which it grows: who is hidden for longer stands there, and comes out where he went in.
+const WALK_S: f64 = 1.5;
+/// The reach after that, in heights.
+const STAND: f32 = 1.0;
+/// The smaller of two heights is at least this share of the other; boxes of people in a group take in others.
+const ALIKE: f32 = 0.55;
 /// A track that is farther from where it must be than this many heights has jumped to somebody else.
 const JUMP: f32 = 0.75;
 /// Heights a second from which somebody has a direction.
@@ -96,8 +102,8 @@ fn jumped(subject: &Subject, object: &v1::Object, now: Moment, aspect: f32) -> b
     if subject.seen == Moment::default() {
         return false;
     }
-    let away =
-        apart(subject.expected(now), foot(object), aspect).min(apart(subject.foot, foot(object), aspect));
+    let foot = object.r#box.as_ref().map_or(subject.foot, foot);
+    let away = apart(subject.expected(now), foot, aspect).min(apart(subject.foot, foot, aspect));
     away > (JUMP + FASTEST * now.since(subject.seen) as f32) * subject.size.1.max(0.02)
 }
 
@@ -106,7 +112,7 @@ fn likeness(subject: &Subject, object: &v1::Object, now: Moment, aspect: f32) ->
     let place = object.r#box.as_ref()?;
     let (old, new) = (subject.size.1.max(0.02), (place.y2 - place.y1).max(0.02));
     let same = subject.class == object.class || (vehicle(&subject.class) && vehicle(&object.class));
-    if !same || old.min(new) / old.max(new) < 0.7 {
+    if !same || old.min(new) / old.max(new) < ALIKE {
         return None;
     }
     let expected = subject.expected(now);
@@ -118,8 +124,11 @@ fn likeness(subject: &Subject, object: &v1::Object, now: Moment, aspect: f32) ->
     if against(subject, object, aspect) {
         return None;
     }
-    let away = apart(expected, foot(object), aspect).min(apart(subject.foot, foot(object), aspect)) / old;
-    (away <= REACH + DRIFT * now.since(subject.seen).min(1.5) as f32).then_some(away)
+    let foot = foot(place);
+    let away = apart(expected, foot, aspect).min(apart(subject.foot, foot, aspect)) / old;
+    let unseen = now.since(subject.seen);
+    let reach = if unseen <= WALK_S { REACH + DRIFT * unseen as f32 } else { STAND };
+    (away <= reach).then_some(away)
 }
 
 /// Who went in at a door is not who comes out of it: both move, one against the other.

@@ -47,7 +47,7 @@ fn who_is_gone_is_forgotten_after_the_gap_window() {
     story.walk(1, steps(0.2, 0.5));
     let full = postcard_len(&story);
     story.end(&[1]);
-    story.nobody(20);
+    story.nobody(70);
     let after = postcard_len(&story);
     assert!(after < empty + 32 && full > after + 32, "{empty} {full} {after}");
     // The same id again is somebody else.

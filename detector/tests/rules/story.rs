@@ -40,6 +40,7 @@ pub(crate) fn tables(rules: Vec<v1::Rule>) -> Tables {
         zone("wide", v1::Shape::Polygon, &[(0.05, 0.05), (0.95, 0.05), (0.95, 0.95), (0.05, 0.95)]),
         zone("fence", v1::Shape::Line, &[(0.2, 0.4), (0.95, 0.4)]),
         zone("edge", v1::Shape::Polygon, &[(0.9, 0.0), (1.0, 0.0), (1.0, 1.0), (0.9, 1.0)]),
+        zone("floor", v1::Shape::Polygon, &[(0.0, 0.9), (1.0, 0.9), (1.0, 1.0), (0.0, 1.0)]),
         zone("line", v1::Shape::Line, &[(0.5, 0.0), (0.5, 1.0)]),
     ] {
         tables.take_config(&v1::ConfigEntry { entry: Some(Entry::Zone(zone)) });

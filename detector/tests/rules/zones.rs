@@ -58,7 +58,39 @@ fn jitter_on_the_edge_enters_once_and_never_leaves() {
 #[test]
 fn a_pass_between_two_frames_is_an_entry() {
     let mut story = Story::new(rule("entry", "square", &[]));
-    assert_eq!(story.walk(1, [0.33, 0.36, 0.39, 0.61, 0.64]).len(), 1, "the frames inside were dropped");
+    assert!(story.walk(1, [0.33, 0.36, 0.39]).is_empty());
+    story.frame += 3;
+    assert_eq!(story.walk(1, [0.61, 0.64]).len(), 1, "the frames inside were dropped");
+    let mut corner = Story::new(rule("entry", "square", &[]));
+    assert!(corner.people(&[(1, 0.38, 0.21)]).is_empty());
+    assert!(corner.people(&[(1, 0.42, 0.19)]).is_empty(), "a corner that is cut is no visit");
+}
+
+#[test]
+fn who_is_hidden_in_the_zone_does_not_enter_it_again() {
+    let mut story = Story::new(rule("entry", "square", &[]));
+    assert_eq!(story.walk(1, [0.38, 0.41, 0.44, 0.47, 0.5, 0.5]).len(), 1);
+    story.end(&[1]);
+    story.nobody(45);
+    assert!(story.walk(2, [0.52, 0.55, 0.58]).is_empty(), "came out where they went in");
+    assert_eq!(story.frame(&[(2, 0.61), (3, 0.42)]).len(), 1, "somebody else");
+}
+
+#[test]
+fn feet_behind_somebody_nearer_are_where_they_must_be() {
+    let mut story = Story::new(rule("entry", "square", &[]));
+    let mut cut = person(1, 0.5, 0.9);
+    assert!(story.look(vec![cut.clone(), person(2, 0.7, 0.95)]).is_empty());
+    // Half of the first one is seen, the rest is behind the second.
+    cut.r#box.as_mut().unwrap().y2 = 0.78;
+    assert!(story.look(vec![cut.clone(), person(2, 0.5, 0.95)]).is_empty());
+    assert_eq!(story.look(vec![cut, person(2, 0.7, 0.95)]).len(), 1, "nobody hides those feet");
+}
+
+#[test]
+fn the_pictures_edge_belongs_to_what_is_drawn_up_to_it() {
+    let mut story = Story::new(rule("entry", "floor", &[]));
+    assert_eq!(story.people(&[(1, 0.5, 1.0)]).len(), 1);
 }
 
 #[test]
