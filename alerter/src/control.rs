@@ -17,7 +17,7 @@ use cortex_runtime::{
         entries::Entries,
     },
     runner::wall_clock,
-    store::{StoredRow, table},
+    store::{Place, table},
 };
 
 /// Says what is wrong with a camera's address, given who names it, or nothing.
@@ -224,23 +224,16 @@ impl Control {
     /// Site and partition are chosen once for ever, by whichever front is first.
     fn place(&self, camera: &v1::Camera, partition: u32) -> Result<(u32, String), Refused> {
         let site = if camera.site.is_empty() { "default" } else { &camera.site };
-        let row = StoredRow {
-            table: table::PLACES.name.to_owned(),
-            partition: camera.id.clone(),
-            sort: Vec::new(),
-            time_us: wall_clock(),
-            body: format!("{partition}/{site}").into_bytes(),
-        };
+        let place = Place { camera: camera.id.clone(), partition, site: site.to_owned() };
         let store = &self.0.context.store;
-        if store.compare_and_set(&row, None)? {
-            return Ok((partition, site.to_owned()));
+        if store.compare_and_set(&place.row(wall_clock()), None)? {
+            return Ok((place.partition, place.site));
         }
         let taken = store.get(&table::PLACES, &camera.id, &[])?.unwrap_or_default();
-        let place = std::str::from_utf8(&taken).ok().and_then(|text| text.split_once('/'));
-        let place = place.and_then(|(partition, site)| Some((partition.parse().ok()?, site.to_owned())));
-        place.ok_or_else(|| {
+        let place = Place::read(&camera.id, &taken).ok_or_else(|| {
             Refused::Invalid(format!("camera {}: its place in the store cannot be read", camera.id))
-        })
+        })?;
+        Ok((place.partition, place.site))
     }
 
     fn write_entry(&self, mut entry: Entry) -> Result<u64, Refused> {

@@ -5,6 +5,7 @@ pub mod table;
 
 pub mod rows;
 
+mod place;
 mod sqlite;
 
 #[cfg(feature = "cql")]
@@ -14,6 +15,7 @@ use std::{fmt, sync::Arc};
 
 #[cfg(feature = "cql")]
 pub use cql::Cql;
+pub use place::Place;
 pub use sqlite::Sqlite;
 pub use table::{Retention, Table};
 
