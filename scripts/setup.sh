@@ -157,6 +157,16 @@ CREDIT
     rm -rf "${package:-}" "$CORTEX_HOME/clips/vtest.avi"
 }
 
+readers() { # of files and messages, for tests; pip puts them into a folder of their own
+    local wanted=cortex/tests/readers.txt folder="$CORTEX_HOME/readers"
+    ! cmp --silent "$wanted" "$folder/readers.txt" || return 0
+    say "fetching pyarrow, polars and DuckDB (130 MB)"
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary=:all: \
+        --target "$folder" --requirement "$wanted" </dev/null || fail "the Python packages of $wanted cannot be fetched"
+    cp "$wanted" "$folder/"
+}
+
 packages "$@"
 rust
 crates
@@ -165,5 +175,8 @@ models
 node_js
 dashboard
 demo_clip
-[ "${1:-}" != --test ] || scripts/servers.sh fetch
+if [ "${1:-}" = --test ]; then
+    readers
+    scripts/servers.sh fetch
+fi
 say "ready: everything is in $CORTEX_HOME and dashboard/dist"

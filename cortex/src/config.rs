@@ -76,6 +76,12 @@ impl Config {
         if self.recognizer.enabled {
             wrong.extend(self.profile.refusal(Capability::Recognition, "recognizer.enabled"));
         }
+        if self.detector.analytics && self.bus.kafka().is_none() {
+            wrong.push(
+                "`detector.analytics` has no reader on a bus of one process: set `bus.url` to kafka://, or use `cortex export`"
+                    .to_owned(),
+            );
+        }
         wrong.extend(self.entries_wrong());
         wrong
     }
@@ -159,6 +165,17 @@ mod tests {
         assert_eq!(config.alerter, cortex_alerter::Config::default());
         assert_eq!(config.runner, runner::Config::default());
         assert_eq!(config.infer, infer::Config::default());
+    }
+
+    #[test]
+    fn analytics_are_published_where_somebody_can_read_them() {
+        let load = |bus: &str| {
+            let text = format!("[bus]\nurl = '{bus}'\n[detector]\nanalytics = true\n");
+            config::load_text::<Config>(config::DEFAULTS, "x.toml", &text, [], Config::validate)
+        };
+        assert!(load("kafka://host:9092").is_ok());
+        let errors = load("embedded://").unwrap_err().to_string();
+        assert!(errors.contains("x.toml:4:13: `detector.analytics` has no reader"), "{errors}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod doctor;
 mod embed;
 mod eval;
 mod explain;
+mod export;
 mod past;
 mod print;
 mod redact;
@@ -89,6 +90,7 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         Command::Analyze(options) => analyze::run(config, &options),
         Command::Eval(what) => eval::run(&what),
         Command::Explain(options) => explain::run(&config, &options),
+        Command::Export(options) => export::run(&config, &options),
         Command::Replay(options) => replay::run(&config, &options),
         Command::Zones { example } => {
             let text = if example { ZONES_EXAMPLE } else { "`cortex zones --example` prints one" };

@@ -1,13 +1,13 @@
 //! What the store keeps of a camera's past. It is only read, so a running system is not disturbed.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, NaiveDateTime, SecondsFormat};
 use cortex_ingest::RECORDED_US;
 use cortex_proto::v1;
 use cortex_runtime::{
-    store::{self, Row, Scan, Sqlite, Store, rows, table},
+    store::{self, Row, Scan, Sqlite, Store, StoredRow, rows, table},
     tables::Tables,
 };
 use prost::Message;
@@ -27,6 +27,8 @@ pub(crate) type Place = (u64, u64, i64);
 const HOUR_US: i64 = 3_600_000_000;
 const MINUTE_US: i64 = 60_000_000;
 const DAY_US: i64 = 24 * HOUR_US;
+/// Rows that are held at once where all of a span are read.
+const PAGE: usize = 256;
 /// What is shorter may fit too many events.
 const LEAST_ID: usize = 6;
 
@@ -124,6 +126,42 @@ impl Past {
         self.read(&table::DETECTIONS, partitions, |seen: &v1::Detections| {
             place(seen.frame.as_ref(), seen.time_us)
         })
+    }
+
+    /// Partition and site of every camera that ever was, by id.
+    pub(crate) fn places(&self) -> anyhow::Result<Vec<store::Place>> {
+        let rows = self.store.scan(&Scan::table(&table::PLACES))?;
+        let read = |row: &StoredRow| {
+            store::Place::read(&row.partition, &row.body)
+                .with_context(|| format!("the place of camera {} in the store is broken", row.partition))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Calls with every message of a camera or of a site that may be of this span, and some from just before and after,
+    /// minute by minute, within one in the order of their places. No more than a page of them is held.
+    pub(crate) fn walk<M: Row + Message + Default>(
+        &self,
+        of: &str,
+        span: &Range<i64>,
+        mut visit: impl FnMut(M) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        for minute in span.start.div_euclid(MINUTE_US)..=(span.end - 1).div_euclid(MINUTE_US) {
+            let partition = rows::minute(of, minute * MINUTE_US);
+            let mut scan = Scan { limit: PAGE, ..Scan::all(M::TABLE, &partition) };
+            loop {
+                let page = self.store.scan(&scan)?;
+                for row in &page {
+                    visit(M::decode(row.body.as_slice()).context("a stored row is broken")?)?;
+                }
+                match page.last() {
+                    // The first place after that one.
+                    Some(last) if page.len() == PAGE => scan.from = [&*last.sort, &[0]].concat(),
+                    _ => break,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Rows of some partitions, by their place. Rows lie by role first, and a camera may change its role.
@@ -247,7 +285,7 @@ pub(crate) fn tables<'a>(
 /// beginning of recorded footage.
 pub(crate) fn moment(text: &str) -> Result<i64, String> {
     if let Ok(seconds) = text.trim_end_matches('s').parse::<f64>() {
-        return Ok(RECORDED_US + (seconds * 1e6).round() as i64);
+        return Ok(RECORDED_US.saturating_add((seconds * 1e6).round() as i64));
     }
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.timestamp_micros());

@@ -18,6 +18,8 @@ pub struct Config {
     pub pose_every: u32,
     /// How long a track is kept that is not seen, in seconds.
     pub hidden_s: f32,
+    /// Publish what is seen as columns for readers outside, about once a second and partition.
+    pub analytics: bool,
     /// Cut chips for the recognizer. Set from `recognizer.enabled`.
     #[serde(skip)]
     pub chips: bool,
@@ -38,6 +40,7 @@ impl Default for Config {
             face_score: 0.35,
             pose_every: 2,
             hidden_s: 3.0,
+            analytics: false,
             chips: false,
         }
     }

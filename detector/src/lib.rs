@@ -3,7 +3,7 @@
 //! - **Reads** `frames`, by camera.
 //! - **Writes** `detections` for every frame it takes, in order, and for a heartbeat while a track or a timer is
 //!   alive; `anomalies` when a rule fires; `chips` while recognition is on and a track's best view improves; `status`
-//!   once a second.
+//!   once a second; `analytics` once a second and partition where [`Config::analytics`] says so.
 //! - **Stores** detections and anomalies; what the rules remember, once a camera-hour, at every start and after every
 //!   change.
 //! - **Drops** frames whose (epoch, n) is not above the last.
@@ -24,6 +24,7 @@ mod faces;
 mod model;
 mod pose;
 pub mod rules;
+mod seconds;
 mod stage;
 mod states;
 mod track;

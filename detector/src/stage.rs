@@ -17,6 +17,7 @@ use crate::{
     changes::{Changes, Moment},
     chip, cues, faces,
     rules::{self, Engine, Needs},
+    seconds::Seconds,
     states::States,
     track::{Birth, Settings, State, Track, Tracker},
 };
@@ -30,6 +31,8 @@ pub struct Detector {
     models: Option<Models>,
     tables: Arc<Tables>,
     cameras: HashMap<Key, Camera>,
+    /// Only where somebody outside reads them.
+    analytics: Option<Seconds>,
 }
 
 /// What the detector knows of one camera.
@@ -86,7 +89,8 @@ const SECOND_US: i64 = 1_000_000;
 impl Detector {
     /// A detector with its models; without them only frames that carry tracks can be taken.
     pub fn new(config: Config, models: Option<Models>) -> Self {
-        Self { config, models, tables: Arc::default(), cameras: HashMap::new() }
+        let analytics = config.analytics.then(Seconds::new);
+        Self { config, models, tables: Arc::default(), cameras: HashMap::new(), analytics }
     }
 
     fn digests(&self) -> BTreeMap<String, String> {
@@ -227,11 +231,16 @@ impl Stage for Detector {
         let anomalies = camera.decide(key, &answer, &self.tables, out);
         answer.keep |= !anomalies.is_empty();
         camera.kept.report(key, frame, &self.tables, out);
+        let (partition, site) = (out.partition(), self.tables.site(key));
+        let second = self.analytics.as_mut().and_then(|all| all.take(partition, key, site, &answer));
         say(answer, anomalies, out);
+        second.into_iter().for_each(|second| out.publish(second));
         Ok(())
     }
 
     fn tick(&mut self, key: &Key, now: StreamTime, out: &mut Collector) {
+        let second = self.analytics.as_mut().and_then(|all| all.over(out.partition(), key, now.0));
+        second.into_iter().for_each(|second| out.publish(second));
         let digests = self.digests();
         let Some(camera) = self.cameras.get_mut(key) else { return };
         let (Some((_, n, _)), Some(frame)) = (camera.kept.last, camera.kept.frame.clone()) else { return };
@@ -284,6 +293,7 @@ impl Stage for Detector {
 
     fn release(&mut self, key: &Key) {
         self.cameras.remove(key);
+        self.analytics.iter_mut().for_each(|all| all.release(key));
     }
 
     fn reload(&mut self, tables: Arc<Tables>) {

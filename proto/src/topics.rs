@@ -7,6 +7,8 @@ use std::time::Duration;
 pub enum Class {
     /// Best effort; the newest message of a slot wins and nobody waits for a reader.
     Picture,
+    /// Delivered like a picture; holds facts as an Arrow IPC stream, for readers outside, who see every message.
+    Batch,
     /// Never dropped, never reordered within a key.
     Fact,
     /// The newest message of a slot wins and is void after [`Topic::retention`].
@@ -20,6 +22,8 @@ pub enum Class {
 pub enum Key {
     /// The camera's own partition, chosen when it is added.
     Camera,
+    /// The partition itself: what is told of all its cameras together.
+    Partition,
     /// Hash of the site.
     Site,
     /// Hash of the entry's own id.
@@ -35,7 +39,7 @@ pub struct Topic {
     pub noun: &'static str,
     /// Name on the bus; a breaking change is a `v2` beside it.
     pub name: &'static str,
-    /// Full name of the protobuf message it carries.
+    /// Full name of what it carries: of the protobuf message, of the Arrow schema where the class is [`Class::Batch`].
     pub message: &'static str,
     /// What decides the partition.
     pub key: Key,
@@ -63,7 +67,7 @@ macro_rules! topics {
         $($(#[$doc])* pub const $constant: Topic = Topic {
             noun: $noun,
             name: concat!("cortex.", $noun, ".v1"),
-            message: concat!("cortex.v1.", $message),
+            message: concat!("cortex.", $message),
             key: Key::$key,
             class: Class::$class,
             retention: Duration::from_secs($seconds),
@@ -78,39 +82,59 @@ macro_rules! topics {
 
 topics! {
     /// Pictures and heartbeats.
-    FRAMES = "frames" "Frame" Camera Picture 5 * MINUTE, true, ["ingest"] => ["detector" "cloaker"];
+    FRAMES = "frames" "v1.Frame" Camera Picture 5 * MINUTE, true, ["ingest"] => ["detector" "cloaker"];
     /// What the detector saw.
-    DETECTIONS = "detections" "Detections" Camera Fact 7 * DAY, true, ["detector"] => ["cloaker" "recognizer"];
+    DETECTIONS = "detections" "v1.Detections" Camera Fact 7 * DAY, true, ["detector"] => ["cloaker" "recognizer"];
     /// Best views of faces.
-    CHIPS = "chips" "Chip" Camera Picture 5 * MINUTE, true, ["detector"] => ["recognizer"];
+    CHIPS = "chips" "v1.Chip" Camera Picture 5 * MINUTE, true, ["detector"] => ["recognizer"];
     /// Who wants pictures.
-    DEMAND = "demand" "Demand" Camera Latest 10, true, ["alerter"] => ["ingest" "cloaker"];
+    DEMAND = "demand" "v1.Demand" Camera Latest 10, true, ["alerter"] => ["ingest" "cloaker"];
     /// What stages know of cameras.
-    STATUS = "status" "Status" Camera Latest MINUTE, true,
+    STATUS = "status" "v1.Status" Camera Latest MINUTE, true,
         ["ingest" "detector" "recognizer" "cloaker" "alerter"] => ["alerter"];
     /// Pictures after redaction.
-    CLOAKED = "cloaked" "Cloaked" Camera Picture MINUTE, true, ["cloaker"] => ["alerter"];
+    CLOAKED = "cloaked" "v1.Cloaked" Camera Picture MINUTE, true, ["cloaker"] => ["alerter"];
     /// What rules found.
-    ANOMALIES = "anomalies" "Anomaly" Site Fact 30 * DAY, false,
+    ANOMALIES = "anomalies" "v1.Anomaly" Site Fact 30 * DAY, false,
         ["ingest" "detector" "recognizer"] => ["alerter"];
     /// Who was recognised.
-    IDENTITIES = "identities" "Identity" Site Fact 7 * DAY, false, ["recognizer"] => ["alerter"];
+    IDENTITIES = "identities" "v1.Identity" Site Fact 7 * DAY, false, ["recognizer"] => ["alerter"];
     /// What people did to alerts.
-    ACTS = "acts" "Act" Site Fact 30 * DAY, false, ["alerter"] => ["alerter"];
+    ACTS = "acts" "v1.Act" Site Fact 30 * DAY, false, ["alerter"] => ["alerter"];
     /// What operators see.
-    ALERTS = "alerts" "Alert" Site Fact 30 * DAY, false, ["alerter"] => ["alerter"];
+    ALERTS = "alerts" "v1.Alert" Site Fact 30 * DAY, false, ["alerter"] => ["alerter"];
     /// The live log.
-    LOG = "log" "LogEntry" Site Fact 7 * DAY, false, ["alerter"] => ["alerter"];
+    LOG = "log" "v1.LogEntry" Site Fact 7 * DAY, false, ["alerter"] => ["alerter"];
+    /// What the detector saw, as columns.
+    ANALYTICS = "analytics" "analytics.v1" Partition Batch DAY, true, ["detector"] => [];
     /// Cameras.
-    CAMERAS = "cameras" "Camera" Own Table 0, false, ["alerter"] => ["ingest" "detector" "recognizer" "cloaker" "alerter"];
+    CAMERAS = "cameras" "v1.Camera" Own Table 0, false, ["alerter"] => ["ingest" "detector" "recognizer" "cloaker" "alerter"];
     /// Zones, rules and the gallery's version.
-    CONFIG = "config" "ConfigEntry" Own Table 0, false, ["alerter"] => ["ingest" "detector" "recognizer" "cloaker" "alerter"];
+    CONFIG = "config" "v1.ConfigEntry" Own Table 0, false, ["alerter"] => ["ingest" "detector" "recognizer" "cloaker" "alerter"];
     /// Who did what.
-    AUDIT = "audit" "Audit" Writer Fact 365 * DAY, false,
+    AUDIT = "audit" "v1.Audit" Writer Fact 365 * DAY, false,
         ["ingest" "detector" "recognizer" "cloaker" "alerter"] => [];
     /// Inputs that no stage can use.
-    DEAD = "dead" "Dead" Camera Fact 30 * DAY, false,
+    DEAD = "dead" "v1.Dead" Camera Fact 30 * DAY, false,
         ["detector" "recognizer" "cloaker" "alerter"] => [];
+}
+
+impl Class {
+    /// Nothing waits for these, and of those that wait for a reader only the newest of each slot does. They have no place
+    /// that anybody goes back to.
+    pub fn newest_wins(self) -> bool {
+        matches!(self, Self::Picture | Self::Batch | Self::Latest)
+    }
+}
+
+impl Topic {
+    /// Media type of its messages.
+    pub fn content_type(&self) -> &'static str {
+        match self.class {
+            Class::Batch => "application/vnd.apache.arrow.stream",
+            Class::Picture | Class::Fact | Class::Latest | Class::Table => "application/protobuf",
+        }
+    }
 }
 
 /// The topic with this noun.

@@ -61,7 +61,8 @@ fn offenders(root: &str, all: &BTreeMap<String, DescriptorProto>) -> Vec<String>
 #[test]
 fn facts_hold_no_pictures_and_no_vectors() {
     let all = messages();
-    for topic in topics::ALL.iter().filter(|topic| topic.class != Class::Picture) {
+    // Those of batches have a schema of their own, which `analytics/src/tests.rs` checks.
+    for topic in topics::ALL.iter().filter(|topic| !matches!(topic.class, Class::Picture | Class::Batch)) {
         assert_eq!(offenders(topic.message, &all), Vec::<String>::new(), "{}", topic.name);
     }
 }
@@ -76,7 +77,7 @@ fn the_walk_finds_what_it_looks_for() {
 #[test]
 fn every_topic_carries_a_message_that_exists() {
     let all = messages();
-    for topic in topics::ALL {
+    for topic in topics::ALL.iter().filter(|topic| topic.class != Class::Batch) {
         assert!(all.contains_key(&format!(".{}", topic.message)), "{}", topic.message);
     }
 }

@@ -24,12 +24,17 @@ impl Collector {
         Self { partition, ..Self::default() }
     }
 
+    /// The partition of what the stage works on.
+    pub fn partition(&self) -> u32 {
+        self.partition
+    }
+
     /// Publishes a message. Messages of the camera's topics go to the camera's partition. A fact that is not
     /// volatile (anomaly, identity, alert, log entry) is a decision: it is in the key's snapshot before it is
     /// published, and stored before it is published.
     pub fn publish<M: Message>(&mut self, message: M) {
         let partition = match M::TOPIC.key {
-            topics::Key::Camera => self.partition,
+            topics::Key::Camera | topics::Key::Partition => self.partition,
             topics::Key::Site | topics::Key::Own | topics::Key::Writer => topics::partition_of(message.key()),
         };
         self.messages.push(Outgoing::new(message, partition));

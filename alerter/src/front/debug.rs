@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use cortex_proto::{
-    Message, topics,
+    Message,
+    topics::{self, Class},
     v1::{self, debug_service_server::DebugService},
 };
 use cortex_runtime::{
@@ -32,6 +33,10 @@ impl DebugService for Front {
                 known.join(", ")
             ))
         })?;
+        if topic.class == Class::Batch {
+            let hint = "is read by Arrow libraries from the cluster itself, see docs/analytics.md";
+            return Err(Status::invalid_argument(format!("topic: `{}` {hint}", topic.noun)));
+        }
         let opened = self.context.bus.tail(&[topic], From::End);
         let mut tail = opened.map_err(|error| Status::unavailable(format!("tap {}: {error}", topic.noun)))?;
         let (sender, answers) = mpsc::channel(WAITING);

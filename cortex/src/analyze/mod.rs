@@ -22,7 +22,7 @@ use cortex_runtime::{
     audit::Auditor,
     bus::{Bus, Embedded, From, Full, Record, Take},
     runner::wall_clock,
-    store::{Sqlite, Store},
+    store::{Place, Sqlite, Store},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use overlay::Overlay;
@@ -114,6 +114,12 @@ fn one(
         tables: Arc::new(ArcSwap::from_pointee(tables.clone())),
         lifecycle: Lifecycle::new(runtime.handle().clone()),
     };
+    let place = Place {
+        camera: camera.clone(),
+        partition: tables.partition(&camera),
+        site: tables.site(&camera).to_owned(),
+    };
+    context.store.write(&[place.row(wall_clock())])?;
     let mut read = vec![&topics::STATUS, &topics::DETECTIONS, &topics::ANOMALIES, &topics::IDENTITIES];
     if options.overlay {
         read.push(&topics::CLOAKED);

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod analytics;
 mod death;
 mod freeze;
 mod outage;

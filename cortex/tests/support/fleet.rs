@@ -5,6 +5,12 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use cortex_runtime::{
+    bus::kafka::{Kafka, Settings},
+    config::Secret,
 };
 
 use super::{Cortex, command};
@@ -50,7 +56,25 @@ impl Fleet {
         self.folder.join(instance)
     }
 
-    fn command(&self, instance: &str) -> Command {
+    /// The cluster, as a reader outside sees it.
+    pub fn bus(&self) -> Kafka {
+        let (brokers, name) = self.bus.trim_start_matches("kafka://").split_once('/').unwrap();
+        let settings = Settings {
+            brokers: brokers.to_owned(),
+            prefix: format!("{name}."),
+            instance: "outside".to_owned(),
+            user: String::new(),
+            password: Secret::default(),
+            tls: false,
+            ca: PathBuf::new(),
+            replication: 1,
+            session: Duration::from_secs(6),
+        };
+        Kafka::open(settings).unwrap()
+    }
+
+    /// The command with this fleet's servers.
+    pub fn command(&self, instance: &str) -> Command {
         let mut command = command(&self.config, &self.data(instance));
         command
             .env("CORTEX__BUS__URL", &self.bus)

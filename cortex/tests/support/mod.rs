@@ -3,6 +3,7 @@
 
 pub mod dwell;
 pub mod fleet;
+pub mod readers;
 
 use std::{
     fs,

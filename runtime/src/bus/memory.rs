@@ -43,7 +43,9 @@ impl Inbox {
     /// Whether this message would have to displace one that waits.
     pub(super) fn is_full_for(&self, topic: &'static Topic, slot: &str) -> bool {
         match topic.class {
-            Class::Picture | Class::Latest => self.slots.contains_key(&(topic.noun, Arc::from(slot))),
+            Class::Picture | Class::Batch | Class::Latest => {
+                self.slots.contains_key(&(topic.noun, Arc::from(slot)))
+            }
             Class::Fact | Class::Table => self.facts >= FACTS,
         }
     }
@@ -53,7 +55,7 @@ impl Inbox {
         let arrival = self.next;
         self.next += 1;
         match record.topic.class {
-            Class::Picture | Class::Latest => {
+            Class::Picture | Class::Batch | Class::Latest => {
                 let slot = (record.topic.noun, Arc::clone(&record.slot));
                 let place = *self.slots.entry(slot).or_insert(arrival);
                 self.waiting.insert(place, (now, record)).map(|(_, displaced)| displaced)
@@ -91,7 +93,7 @@ impl Inbox {
     fn remove(&mut self, place: u64) -> Option<Record> {
         let (_, record) = self.waiting.remove(&place)?;
         match record.topic.class {
-            Class::Picture | Class::Latest => {
+            Class::Picture | Class::Batch | Class::Latest => {
                 self.slots.remove(&(record.topic.noun, Arc::clone(&record.slot)));
             }
             Class::Fact | Class::Table => self.facts -= 1,

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cortex_proto::{Topic, topics::Class};
+use cortex_proto::Topic;
 use rdkafka::{
     TopicPartitionList,
     config::FromClientConfigAndContext,
@@ -118,7 +118,7 @@ impl Consumer for Member {
     }
 
     fn commit(&mut self, topic: &'static Topic, partition: u32, offset: u64) -> Result<(), Error> {
-        if topic.class == Class::Picture || topic.class == Class::Latest {
+        if topic.class.newest_wins() {
             return Ok(());
         }
         let mut list = TopicPartitionList::with_capacity(1);
@@ -216,7 +216,7 @@ impl Follow {
         let mut facts = TopicPartitionList::with_capacity(all.count());
         for element in all.elements() {
             let topic = self.consumer.context().topic(element.topic());
-            if topic.is_some_and(|topic| matches!(topic.class, Class::Fact | Class::Table)) {
+            if topic.is_some_and(|topic| !topic.class.newest_wins()) {
                 facts.add_partition(element.topic(), element.partition());
             }
         }

@@ -1,5 +1,5 @@
-//! How a message looks on the cluster: the protobuf as value, its slot as key (what compaction goes by), and headers:
-//! CloudEvents in binary mode, the W3C trace context, and who wrote it.
+//! How a message looks on the cluster: itself as value, protobuf or an Arrow stream; its slot as key (what compaction
+//! goes by); and headers: CloudEvents in binary mode, the W3C trace context, and who wrote it.
 
 use std::{
     str::from_utf8,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use cortex_proto::{Topic, topics::Class};
+use cortex_proto::Topic;
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message as _, OwnedHeaders};
 
 use super::super::{Body, Outgoing, Record, Writer};
@@ -45,7 +45,7 @@ pub(super) fn headers(message: &Outgoing, writer: &Writer) -> OwnedHeaders {
     add("ce_id", &id);
     add("ce_source", &source);
     add("ce_type", message.topic.message);
-    add("content-type", "application/protobuf");
+    add("content-type", message.topic.content_type());
     if let Some(trace) = &message.trace {
         add(TRACE, trace);
     }
@@ -72,7 +72,7 @@ pub(super) fn record(topic: &'static Topic, message: &BorrowedMessage<'_>) -> Op
         None => Writer::ANYBODY,
     };
     // What is best effort has no place: nobody goes back to it.
-    let offset = matches!(topic.class, Class::Fact | Class::Table).then_some(message.offset() as u64);
+    let offset = (!topic.class.newest_wins()).then_some(message.offset() as u64);
     Some(Record {
         topic,
         partition: message.partition() as u32,

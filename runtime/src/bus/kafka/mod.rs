@@ -122,7 +122,7 @@ enum Sort {
 
 fn sort(topic: &Topic) -> Sort {
     match (topic.class, topic.volatile) {
-        (Class::Picture, _) => Sort::Picture,
+        (Class::Picture | Class::Batch, _) => Sort::Picture,
         (_, true) => Sort::Flow,
         (_, false) => Sort::Fact,
     }

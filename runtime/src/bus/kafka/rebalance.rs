@@ -138,8 +138,7 @@ impl Group {
         let mut pictures = TopicPartitionList::new();
         let held = self.room.lock().held.clone();
         for element in list.elements() {
-            let best_effort = |topic: &Topic| matches!(topic.class, Class::Picture | Class::Latest);
-            if self.topic(element.topic()).is_some_and(best_effort)
+            if self.topic(element.topic()).is_some_and(|topic| topic.class.newest_wins())
                 && !held.contains(&(element.partition() as u32))
             {
                 pictures.add_partition(element.topic(), element.partition());
@@ -172,7 +171,7 @@ impl Group {
             let offset = match (known, topic.class) {
                 (Some(next), _) => Offset::Offset(*next),
                 (None, Class::Fact | Class::Table) => Offset::Stored,
-                (None, Class::Picture | Class::Latest) => {
+                (None, Class::Picture | Class::Batch | Class::Latest) => {
                     let place = (element.topic().to_owned(), element.partition());
                     ends.get(&place).map_or(Offset::End, |end| Offset::Offset(*end))
                 }

@@ -22,10 +22,12 @@ use super::{
 };
 use crate::bus::Error;
 
-/// Copies of a picture topic at most: one broker's loss must not end the live view, and no picture is worth more.
+/// Copies of a picture or batch topic at most: one broker's loss must not end the live view, and no picture is worth more.
 const PICTURE_COPIES: u16 = 2;
 /// Milliseconds after which a segment of a picture topic ends, so that retention of minutes is one of minutes.
 const PICTURE_SEGMENT_MS: u64 = 60_000;
+/// The same for batches, whose retention is a day.
+const BATCH_SEGMENT_MS: u64 = 3_600_000;
 
 /// Makes the topics that are missing; answers their names.
 pub(super) fn apply(settings: &Settings) -> Result<Vec<String>, Error> {
@@ -104,7 +106,7 @@ fn make(settings: &Settings, missing: &[&Topic]) -> Result<(), Error> {
 
 fn copies(settings: &Settings, topic: &Topic) -> u16 {
     match topic.class {
-        Class::Picture => settings.replication.min(PICTURE_COPIES),
+        Class::Picture | Class::Batch => settings.replication.min(PICTURE_COPIES),
         Class::Fact | Class::Latest | Class::Table => settings.replication,
     }
 }
@@ -115,11 +117,14 @@ fn options(settings: &Settings, topic: &Topic) -> Vec<(&'static str, String)> {
     let in_sync = settings.replication.saturating_sub(1).max(1).to_string();
     let mut options = vec![("max.message.bytes", MESSAGE.to_string())];
     match topic.class {
-        Class::Picture => options.extend([
-            ("retention.ms", retention),
-            ("segment.ms", PICTURE_SEGMENT_MS.to_string()),
-            ("min.insync.replicas", "1".to_owned()),
-        ]),
+        Class::Picture | Class::Batch => {
+            let segment = if topic.class == Class::Batch { BATCH_SEGMENT_MS } else { PICTURE_SEGMENT_MS };
+            options.extend([
+                ("retention.ms", retention),
+                ("segment.ms", segment.to_string()),
+                ("min.insync.replicas", "1".to_owned()),
+            ]);
+        }
         Class::Fact => options.extend([("retention.ms", retention), ("min.insync.replicas", in_sync)]),
         Class::Latest => options.extend([
             ("cleanup.policy", "compact,delete".to_owned()),
