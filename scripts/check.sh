@@ -68,6 +68,7 @@ step "file lengths" file_lengths
 step "messages" messages
 step "typos" typos
 step "clippy" cargo clippy --workspace --all-targets --quiet -- --deny warnings
+step "clippy, tests on servers" cargo clippy --workspace "${ON_SERVERS[@]}" --quiet -- --deny warnings
 step "rustdoc" docs
 step "dependencies: bans, licences, sources (advisories are not checked: their database is fetched from outside)" dependencies
 if [ -f dashboard/package.json ] && grep -q '"check":' dashboard/package.json; then

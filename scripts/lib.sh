@@ -14,6 +14,10 @@ command -v cargo >/dev/null || PATH="$PATH:$HOME/.cargo/bin"
 PATH="$CORTEX_HOME/tools/bin:$PATH"
 export PATH
 
+# Tests that need real servers; cargo takes them only by name.
+# shellcheck disable=SC2034 # read by those who source this
+ON_SERVERS=(--test cql --test kafka --test fleet --test trace)
+
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 

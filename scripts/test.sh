@@ -7,13 +7,11 @@ scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 log="$scratch/log"
 status=0
-# They wait more than they work, so they run beside the rest, and go first where both want to work.
-on_servers=(--test cql --test kafka --test fleet --test trace)
-
 cargo test --workspace --no-run </dev/null || exit 1 # nothing need wait for the compiler
-cargo test --workspace --no-run "${on_servers[@]}" </dev/null || exit 1
+cargo test --workspace --no-run "${ON_SERVERS[@]}" </dev/null || exit 1
+# Those on servers wait more than they work, so they run beside the rest, and go first where both want to work.
 set -m # a group of its own, which can be ended as a whole
-scripts/servers.sh run cargo test --workspace --no-fail-fast "${on_servers[@]}" </dev/null >"$scratch/on_servers" 2>&1 &
+scripts/servers.sh run cargo test --workspace --no-fail-fast "${ON_SERVERS[@]}" </dev/null >"$scratch/on_servers" 2>&1 &
 set +m
 beside=$!
 trap 'kill -- "-$beside" 2>/dev/null && wait "$beside"; rm -rf "$scratch"' EXIT

@@ -114,7 +114,7 @@ fn frame(options: &Options, people: usize, rules: usize) -> anyhow::Result<f64> 
                 plan: v1::Plan::Detect as i32,
                 ..v1::Frame::default()
             };
-            let input = Input(Arc::new(WithPicture { message, picture: Some(picture.clone()) }));
+            let input = Input(Arc::new(WithPicture { message, picture: Some(picture.clone()), quality: 90 }));
             let mut out = Collector::new(0);
             let began = thread_seconds()?;
             detector.apply(&key, &input, Seen { objects, ..Seen::default() }, &mut out)?;

@@ -38,6 +38,7 @@ fn later(n: u64, epoch: u64, seconds: i64) -> Input {
     Input::Frame(Arc::new(Captured {
         message,
         picture: Some(Picture::rgb(64, 48, vec![200; 64 * 48 * 3]).unwrap()),
+        quality: 90,
     }))
 }
 

@@ -18,6 +18,9 @@ pub(crate) fn quality(picture: &Picture, face: &Face) -> f32 {
     (0.35 * size + 0.25 * sharp + 0.25 * quality_of_pose(&face.landmarks) + 0.15 * face.score).clamp(0.0, 1.0)
 }
 
+/// JPEG quality of a chip that leaves the process: faces are compared in it.
+const QUALITY: u8 = 95;
+
 /// Whether a view is worth sending, after the best one so far.
 pub(crate) fn improves(quality: f32, best: f32) -> bool {
     quality > best + BETTER
@@ -40,7 +43,7 @@ pub(crate) fn cut(picture: &Picture, face: &Face, mut chip: v1::Chip) -> CutChip
     chip.landmarks =
         face.landmarks.iter().map(|[x, y]| v1::Point { x: x - left as f32, y: y - top as f32 }).collect();
     let picture = cortex_models::crop(picture, left, top, w, h);
-    CutChip { message: chip, picture: Some(picture) }
+    CutChip { message: chip, picture: Some(picture), quality: QUALITY }
 }
 
 /// Mean absolute difference of neighbouring luma values: blur lowers it.

@@ -28,7 +28,7 @@ fn frame(n: u64, width: f32) -> (Input, Seen) {
     };
     let person = Detection { rect: Rect::new(100.0, 30.0, 180.0, 230.0), score: 0.9, class: 0 };
     let seen = Seen { objects: vec![person], faces: vec![face], ..Seen::default() };
-    (Input(Arc::new(Captured { message, picture: Some(picture) })), seen)
+    (Input(Arc::new(Captured { message, picture: Some(picture), quality: 90 })), seen)
 }
 
 /// How many chips are cut of faces of these widths, frame by frame, and whether the frame is kept.

@@ -173,7 +173,8 @@ impl Camera {
     }
 
     fn on_picture(&self, feed: &Arc<Mutex<Feed>>) -> crate::pipeline::OnPicture {
-        let (feed, context, width) = (Arc::clone(feed), self.context.clone(), self.config.analysis_width);
+        let (feed, context) = (Arc::clone(feed), self.context.clone());
+        let (width, quality) = (self.config.analysis_width, self.config.quality);
         let (partition, writer, stop) = (self.entry.partition, self.writer(), self.stop.clone());
         let mut preprocessor = Preprocessor::default();
         let metrics = Arc::clone(&self.metrics);
@@ -189,7 +190,7 @@ impl Camera {
                 Err(reason) => return metrics.dropped(reason, 1),
             };
             let picture = at_most(&mut preprocessor, picture, width);
-            match context.publish(with_picture(frame, picture), partition, &writer) {
+            match context.publish(with_picture(frame, picture, quality), partition, &writer) {
                 Ok(()) => {
                     metrics.emitted(1);
                     metrics.age(came.elapsed());

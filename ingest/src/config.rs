@@ -14,6 +14,8 @@ pub struct Config {
     pub detect_every: u64,
     /// Pictures wider than this are made smaller, in pixels.
     pub analysis_width: usize,
+    /// JPEG quality of pictures that go to stages in other processes, 1 to 100.
+    pub quality: u8,
     /// RTP comes over `tcp`, `udp`, or `auto`.
     pub transport: Transport,
     /// Jitter buffer in milliseconds.
@@ -52,6 +54,7 @@ impl Default for Config {
         Self {
             rate: 5.0,
             analysis_width: 1280,
+            quality: 90,
             transport: Transport::Tcp,
             latency_ms: 100,
             stall_s: 5.0,
@@ -78,6 +81,9 @@ impl Config {
         }
         if !(160..=7680).contains(&self.analysis_width) {
             wrong.push("`ingest.analysis_width` must be 160 to 7680 pixels".to_owned());
+        }
+        if !(1..=100).contains(&self.quality) {
+            wrong.push("`ingest.quality` must be 1 to 100".to_owned());
         }
         if self.stall_s < 1.0 || self.offline_after_s < 1.0 {
             wrong.push("`ingest.stall_s` and `ingest.offline_after_s` must be at least 1 second".to_owned());

@@ -128,7 +128,7 @@ impl Feed {
         });
         let mut frame = self.frame(self.seq, time_us, now_us);
         frame.heartbeat = kind as i32;
-        Captured { message: frame, picture: None }
+        Captured { message: frame, picture: None, quality: 100 }
     }
 
     fn jump(&mut self) {
@@ -199,10 +199,10 @@ impl Feed {
     }
 }
 
-/// A frame with its picture.
-pub(crate) fn with_picture(mut frame: v1::Frame, picture: Picture) -> Captured {
+/// A frame with its picture, and the JPEG quality in which it leaves the process.
+pub(crate) fn with_picture(mut frame: v1::Frame, picture: Picture, quality: u8) -> Captured {
     (frame.width, frame.height) = (picture.width() as u32, picture.height() as u32);
-    Captured { message: frame, picture: Some(picture) }
+    Captured { message: frame, picture: Some(picture), quality }
 }
 
 #[cfg(test)]

@@ -128,6 +128,11 @@ impl Class {
 }
 
 impl Topic {
+    /// Whether it is encrypted wherever it leaves the process: faces, picked out of their pictures.
+    pub fn is_sealed(&self) -> bool {
+        self.noun == CHIPS.noun
+    }
+
     /// Media type of its messages.
     pub fn content_type(&self) -> &'static str {
         match self.class {

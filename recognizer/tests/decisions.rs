@@ -53,7 +53,7 @@ impl Story {
         self.frame += 1;
         let message = v1::Chip { track, quality: 0.5, width: 80.0, ..self.moment(seconds) };
         let picture = Picture::rgb(1, 1, vec![0; 3]).unwrap();
-        let input = Input::Chip(Arc::new(CutChip { message, picture: Some(picture) }));
+        let input = Input::Chip(Arc::new(CutChip { message, picture: Some(picture), quality: 95 }));
         self.harness.apply("c", &input, Some(Embedding(vector.to_vec())));
     }
 

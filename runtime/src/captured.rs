@@ -14,6 +14,8 @@ pub struct WithPicture<M> {
     pub message: M,
     /// The picture; none in a heartbeat.
     pub picture: Option<Picture>,
+    /// JPEG quality, 1 to 100, where the picture must leave the process.
+    pub quality: u8,
 }
 
 /// A frame as ingest publishes it.
@@ -40,9 +42,6 @@ impl Pictured for v1::Chip {
     }
 }
 
-/// JPEG quality of pictures that leave the process clear, between stages.
-const QUALITY: u8 = 90;
-
 impl<M: Pictured> Message for WithPicture<M> {
     const TOPIC: &'static Topic = M::TOPIC;
 
@@ -57,7 +56,7 @@ impl<M: Pictured> Message for WithPicture<M> {
     fn encode(&self) -> Vec<u8> {
         let mut message = self.message.clone();
         if let Some(picture) = &self.picture {
-            *message.encoded() = still::encode(picture, QUALITY);
+            *message.encoded() = still::encode(picture, self.quality);
         }
         message.encode()
     }
@@ -72,6 +71,7 @@ impl<M: Pictured> Message for WithPicture<M> {
             // prost has no public way to make an error of one's own; decoding a byte that is no field does.
             Some(picture.map_err(|_| M::decode(&[0x07]).err().expect("wire type 7 does not exist"))?)
         };
-        Ok(Self { message, picture })
+        // What was encoded once loses least when it is encoded finely.
+        Ok(Self { message, picture, quality: 100 })
     }
 }

@@ -145,6 +145,13 @@ impl Keys {
 }
 
 impl Key {
+    /// The key that is written as 64 hexadecimal digits.
+    pub fn parse(digits: &str) -> Option<Self> {
+        let mut key = Self(Box::new([0; KEY]));
+        hex::decode_to_slice(digits, key.0.as_mut_slice()).ok()?;
+        Some(key)
+    }
+
     fn random() -> Result<Self, Error> {
         let mut key = Self(Box::new([0; KEY]));
         getrandom::fill(key.0.as_mut_slice()).map_err(|error| Error::Random(error.to_string()))?;
@@ -220,9 +227,7 @@ impl Credentials {
 }
 
 fn parse(text: &str) -> Option<Key> {
-    let mut key = Key(Box::new([0; KEY]));
-    hex::decode_to_slice(text.strip_prefix(HEADER)?.trim_end(), key.0.as_mut_slice()).ok()?;
-    Some(key)
+    Key::parse(text.strip_prefix(HEADER)?.trim_end())
 }
 
 /// The text of a file that nobody else can read; `None` when there is none.

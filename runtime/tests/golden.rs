@@ -86,8 +86,7 @@ fn near(rect: Rect, expected: [f32; 4]) -> bool {
 fn same(found: &[Detection], expected: &[Object], apart: f32) {
     assert_eq!(found.len(), expected.len(), "{found:?}");
     for expected in expected {
-        let one =
-            found.iter().find(|one| one.class == expected.class && near(one.rect, expected.rect));
+        let one = found.iter().find(|one| one.class == expected.class && near(one.rect, expected.rect));
         let one =
             one.unwrap_or_else(|| panic!("class {} at {:?} in {found:?}", expected.class, expected.rect));
         assert!((one.score - expected.score).abs() < apart, "{one:?} has not {}", expected.score);

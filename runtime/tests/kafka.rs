@@ -15,11 +15,16 @@ use cortex_proto::{
 };
 use cortex_runtime::{
     bus::{
-        Bus, Consumer, Event, Outgoing, Take, Writer,
+        Bus, Consumer, Event, From, Outgoing, Take, Writer,
         kafka::{Kafka, Settings},
     },
     config::Secret,
     contract,
+    keys::Key,
+};
+use rdkafka::{
+    Message as _,
+    consumer::{BaseConsumer, Consumer as _},
 };
 
 fn broker(variable: &str) -> String {
@@ -38,6 +43,7 @@ fn settings(prefix: &str) -> Settings {
         password: Secret::default(),
         tls: false,
         ca: PathBuf::new(),
+        key: None,
         replication: 1,
         session: Duration::from_secs(6),
     }
@@ -51,6 +57,43 @@ fn unique(name: &str) -> String {
 fn kafka_bus() {
     let settings = settings(&unique("contract"));
     contract::bus(&|| Arc::new(Kafka::open(settings.clone()).unwrap()) as Arc<dyn Bus>);
+}
+
+#[test]
+fn chips_are_sealed_on_the_cluster() {
+    let sealed = Settings { key: Key::parse(&"5a".repeat(32)).map(Arc::new), ..settings(&unique("sealed")) };
+    let bus = Kafka::open(sealed.clone()).unwrap();
+    let other =
+        Kafka::open(Settings { key: Key::parse(&"a5".repeat(32)).map(Arc::new), ..sealed.clone() }).unwrap();
+    let mut reader = bus.tail(&[&topics::CHIPS], From::End).unwrap();
+    let mut stranger = other.tail(&[&topics::CHIPS], From::End).unwrap();
+    let chip = v1::Chip {
+        frame: Some(v1::FrameId { camera: "yard".into(), ..Default::default() }),
+        track: 7,
+        picture: b"a face".to_vec(),
+        ..Default::default()
+    };
+    let message = Outgoing::new(chip.clone(), 3);
+    let take = Take { count: 1, wait: Duration::from_secs(20) };
+    bus.publish(std::slice::from_ref(&message), &Writer::ANYBODY).unwrap();
+    assert_eq!(reader.next(take).unwrap()[0].message::<v1::Chip>().unwrap().picture, chip.picture);
+    let seen = stranger.next(Take { wait: Duration::from_secs(2), ..take }).unwrap();
+    assert!(seen.is_empty(), "another key opens nothing");
+    // What lies there, without any key of ours.
+    let mut config = rdkafka::ClientConfig::new();
+    config.set("bootstrap.servers", &sealed.brokers).set("group.id", "raw");
+    let raw: BaseConsumer = config.create().unwrap();
+    let mut place = rdkafka::TopicPartitionList::new();
+    place
+        .add_partition_offset(
+            &format!("{}{}", sealed.prefix, topics::CHIPS.name),
+            3,
+            rdkafka::Offset::Beginning,
+        )
+        .unwrap();
+    raw.assign(&place).unwrap();
+    let lies = raw.poll(Duration::from_secs(20)).unwrap().unwrap().payload().unwrap().to_vec();
+    assert!(!lies.windows(6).any(|bytes| bytes == b"a face"));
 }
 
 /// What the members of a group hear, in turn, until nothing came for a while.

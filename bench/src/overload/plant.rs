@@ -134,7 +134,7 @@ impl Plant {
             plan: v1::Plan::Detect as i32,
             ..v1::Frame::default()
         };
-        let frame = WithPicture { message, picture: Some(picture.clone()) };
+        let frame = WithPicture { message, picture: Some(picture.clone()), quality: 90 };
         self.context
             .publish(frame, topics::partition_of(&name), &Writer::ANYBODY)
             .context("cannot publish a frame")

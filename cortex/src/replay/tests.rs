@@ -90,7 +90,7 @@ fn frame(n: u64) -> (Input, Seen) {
     };
     let picture = Picture::rgb(WIDTH, HEIGHT, vec![90; WIDTH * HEIGHT * 3]).unwrap();
     let seen = Seen { objects: objects.collect(), ..Seen::default() };
-    (Input(Arc::new(Captured { message, picture: Some(picture) })), seen)
+    (Input(Arc::new(Captured { message, picture: Some(picture), quality: 90 })), seen)
 }
 
 /// What the real detector stores under these rules.

@@ -67,6 +67,7 @@ impl Fleet {
             password: Secret::default(),
             tls: false,
             ca: PathBuf::new(),
+            key: None,
             replication: 1,
             session: Duration::from_secs(6),
         };

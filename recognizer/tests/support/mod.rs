@@ -46,5 +46,5 @@ pub fn shrunk(bytes: &[u8], scale: f32) -> Vec<u8> {
 /// A view of a face as the detector would send it: here the whole picture.
 pub fn chip(picture: &Picture, face: &Face, message: v1::Chip) -> CutChip {
     let landmarks = face.landmarks.iter().map(|[x, y]| v1::Point { x: *x, y: *y }).collect();
-    CutChip { message: v1::Chip { landmarks, ..message }, picture: Some(picture.clone()) }
+    CutChip { message: v1::Chip { landmarks, ..message }, picture: Some(picture.clone()), quality: 95 }
 }

@@ -1,13 +1,13 @@
 //! The sections that every process has, whatever stages run in it.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
 #[cfg(feature = "kafka")]
 use crate::bus::kafka;
-use crate::store::Retention;
+use crate::{keys::Key, store::Retention};
 
 const DAY_S: u64 = 24 * 60 * 60;
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -39,6 +39,8 @@ pub struct Bus {
     pub tls: bool,
     /// PEM file of the authorities that signed the brokers' certificates; empty for those of the system.
     pub ca: PathBuf,
+    /// What seals chips on the cluster, 64 hexadecimal digits; empty for none: then no chip leaves the detector.
+    pub key: Secret,
     /// Copies of each topic that is made on the cluster.
     pub replication: u16,
     /// A process that is silent for so many seconds loses its share to the others, 6 to 60.
@@ -126,6 +128,7 @@ impl Default for Bus {
             password: Secret::default(),
             tls: false,
             ca: PathBuf::new(),
+            key: Secret::default(),
             replication: 3,
             session_s: 8.0,
         }
@@ -200,6 +203,11 @@ impl Bus {
         if !(6.0..=60.0).contains(&self.session_s) {
             wrong.push("`bus.session_s` must be 6 to 60 seconds".to_owned());
         }
+        if !self.key.expose().is_empty() && Key::parse(self.key.expose()).is_none() {
+            wrong.push(
+                "`bus.key` must be 64 hexadecimal digits: `openssl rand -hex 32` makes some".to_owned(),
+            );
+        }
         if self.replication == 0 {
             wrong.push("`bus.replication` must be at least 1".to_owned());
         }
@@ -230,6 +238,7 @@ impl Bus {
             password: self.password.clone(),
             tls: self.tls,
             ca: self.ca.clone(),
+            key: Key::parse(self.key.expose()).map(Arc::new),
             replication: self.replication,
             session: Duration::from_secs_f64(self.session_s),
         })

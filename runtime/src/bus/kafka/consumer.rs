@@ -25,7 +25,10 @@ use super::{
     Settings, envelope,
     rebalance::{Group, Room, Saving},
 };
-use crate::bus::{Consumer, Error, Event, Take};
+use crate::{
+    bus::{Consumer, Error, Event, Take},
+    keys::Key,
+};
 
 /// Above so many facts in hand the cluster is asked for no more, and below the half of it again.
 const IN_HAND: usize = 1024;
@@ -77,6 +80,7 @@ impl Member {
         let (consumer, stop) = (Arc::new(consumer), Arc::new(AtomicBool::new(false)));
         let follow = Follow {
             name: name.clone(),
+            key: settings.key.clone(),
             room: Arc::clone(&room),
             consumer: Arc::clone(&consumer),
             stop: Arc::clone(&stop),
@@ -164,6 +168,7 @@ impl Drop for Member {
 /// The thread that polls.
 struct Follow {
     name: String,
+    key: Option<Arc<Key>>,
     room: Arc<Room>,
     consumer: Arc<BaseConsumer<Group>>,
     stop: Arc<AtomicBool>,
@@ -175,7 +180,9 @@ impl Follow {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     let topic = self.consumer.context().topic(message.topic());
-                    if let Some(record) = topic.and_then(|topic| envelope::record(topic, &message)) {
+                    if let Some(record) =
+                        topic.and_then(|topic| envelope::record(topic, &message, self.key.as_deref()))
+                    {
                         self.room.put(record, message.offset());
                     }
                 }

@@ -12,8 +12,10 @@ use std::{
 use bytes::Bytes;
 use cortex_proto::Topic;
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message as _, OwnedHeaders};
+use tracing::warn;
 
 use super::super::{Body, Outgoing, Record, Writer};
+use crate::keys::Key;
 
 const OWNER: &str = "cortex-owner";
 const TERM: &str = "cortex-term";
@@ -59,10 +61,36 @@ pub(super) fn headers(message: &Outgoing, writer: &Writer) -> OwnedHeaders {
     headers
 }
 
-/// The record of a message; `None` when it has no value, which nothing of ours writes.
-pub(super) fn record(topic: &'static Topic, message: &BorrowedMessage<'_>) -> Option<Record> {
-    let body = Body::Bytes(Bytes::copy_from_slice(message.payload()?));
+/// The value of a message; `None` when it must be sealed and cannot be.
+pub(super) fn body(message: &Outgoing, key: Option<&Key>) -> Option<Bytes> {
+    let clear = message.body.bytes();
+    if !message.topic.is_sealed() {
+        return Some(clear);
+    }
+    key?.seal(&clear, message.slot.as_bytes()).ok().map(Bytes::from)
+}
+
+/// The record of a message; `None` when it has no value, which nothing of ours writes, or was sealed with another key.
+pub(super) fn record(
+    topic: &'static Topic,
+    message: &BorrowedMessage<'_>,
+    key: Option<&Key>,
+) -> Option<Record> {
+    let payload = message.payload()?;
     let slot = message.key().and_then(|key| from_utf8(key).ok()).unwrap_or_default();
+    let body = if topic.is_sealed() {
+        let Some(clear) = key.and_then(|key| key.unseal(payload, slot.as_bytes()).ok()) else {
+            warn!(
+                topic = topic.name,
+                "a message cannot be unsealed: `bus.key` must be the same in all processes"
+            );
+            return None;
+        };
+        Bytes::copy_from_slice(&clear)
+    } else {
+        Bytes::copy_from_slice(payload)
+    };
+    let body = Body::Bytes(body);
     let header = |name: &str| {
         let found = message.headers()?.iter().find(|header| header.key == name)?;
         from_utf8(found.value?).ok()

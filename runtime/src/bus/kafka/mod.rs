@@ -20,7 +20,7 @@ use cortex_proto::{Topic, topics::Class};
 
 use self::{consumer::Member, tail::Reader, writer::Publisher};
 use super::{Bus, Consumer, Error, From, Outgoing, Tail, Writer};
-use crate::config::Secret;
+use crate::{config::Secret, keys::Key};
 
 /// How a process finds its brokers, and who it is to them.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct Settings {
     pub tls: bool,
     /// PEM file of the authorities that signed the brokers' certificates; empty for those of the system.
     pub ca: PathBuf,
+    /// What seals topics that leave a process sealed; without it nothing is published on them.
+    pub key: Option<Arc<Key>>,
     /// Copies of a topic that is made. With three, one broker may be away.
     pub replication: u16,
     /// After so long without a heartbeat a member's partitions go to others.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -16,7 +17,10 @@ use rdkafka::{
 };
 
 use super::{PATIENCE, Settings, client::Ears, ends, envelope};
-use crate::bus::{Error, Fence, From, Record, Tail, Take};
+use crate::{
+    bus::{Error, Fence, From, Record, Tail, Take},
+    keys::Key,
+};
 
 impl ConsumerContext for Ears {}
 
@@ -25,6 +29,7 @@ pub(super) struct Reader {
     consumer: BaseConsumer<Ears>,
     topics: Vec<(String, &'static Topic)>,
     fence: Fence,
+    key: Option<Arc<Key>>,
     /// What was there when a table was opened and is not read yet: the last offset of each partition.
     behind: HashMap<(&'static str, u32), i64>,
 }
@@ -84,7 +89,7 @@ impl Reader {
             }
         }
         consumer.assign(&list).map_err(|error| Error::engine("read a topic", error))?;
-        Ok(Self { consumer, topics, fence: Fence::default(), behind })
+        Ok(Self { consumer, topics, fence: Fence::default(), key: settings.key.clone(), behind })
     }
 
     /// The next record; `None` when nothing came in time.
@@ -107,7 +112,7 @@ impl Reader {
         if self.behind.get(&place).is_some_and(|last| message.offset() >= *last) {
             self.behind.remove(&place);
         }
-        let record = envelope::record(topic, &message);
+        let record = envelope::record(topic, &message, self.key.as_deref());
         Ok(record.filter(|record| self.fence.admits(&record.writer, place.0, place.1)))
     }
 }

@@ -210,7 +210,11 @@ impl Publisher {
         writer: &Writer,
         receipt: &Arc<Receipt>,
     ) -> Result<(), KafkaError> {
-        let (topic, body) = (settings.topic(message.topic), message.body.bytes());
+        let Some(body) = envelope::body(message, settings.key.as_deref()) else {
+            self.undelivered.add(1, &[KeyValue::new("topic", settings.topic(message.topic))]);
+            return Ok(());
+        };
+        let topic = settings.topic(message.topic);
         let record = BaseRecord::with_opaque_to(&topic, Arc::clone(receipt))
             .partition(message.partition as i32)
             .key(message.slot.as_str())
