@@ -9,3 +9,4 @@ mod analytics;
 mod death;
 mod freeze;
 mod outage;
+mod recognition;

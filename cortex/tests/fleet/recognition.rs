@@ -1,0 +1,53 @@
+//! Somebody is enrolled at the alerter and known by the recognizer, from faces that the detector picked out: three
+//! processes, and nothing clear between the last two.
+//!
+//!     enroll ── alerter ──> store        camera ── ingest ── detector ── chips, sealed ── recognizer ──> identities
+
+use std::{fs, time::Instant};
+
+use cortex_camera::{Camera, CameraOptions};
+use cortex_proto::{topics, v1};
+use cortex_runtime::bus::{Bus, From, Take};
+
+use crate::support::{self, Cortex, LIMIT, fleet::Fleet};
+
+#[test]
+fn who_is_enrolled_at_one_process_is_known_by_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let camera = Camera::start(CameraOptions::new(support::somebody_stands(folder.path()))).unwrap();
+    let config = folder.path().join("cortex.toml");
+    let text = format!(
+        "profile = 'research'\n[keys]\npath = {:?}\n[bus]\nkey = '{}'\n[recognizer]\nenabled = true\nshots = 1\n\
+         [[cameras]]\nid = 'hall'\nurl = '{}'\n",
+        folder.path().join("master.key"),
+        "c0".repeat(32),
+        camera.url()
+    );
+    fs::write(&config, text).unwrap();
+    let fleet = Fleet::new(config, folder.path());
+    let alerter = fleet.start("alerter", "alerter");
+    let recognizer = fleet.start("recognizer", "recognizer");
+    let mut enroll = fleet.command("alerter");
+    enroll
+        .env("CORTEX__LISTEN__ADDRESS", &alerter.address)
+        .args(["enroll", "Eileen"])
+        .arg(support::astronaut());
+    let enrolled = enroll.output().unwrap();
+    let said = String::from_utf8(enrolled.stdout).unwrap();
+    assert!(enrolled.status.success(), "{said}{}", String::from_utf8_lossy(&enrolled.stderr));
+    let person = said.lines().last().unwrap().strip_prefix("enrolled as ").unwrap().to_owned();
+
+    let mut identities = fleet.bus().tail(&[&topics::IDENTITIES], From::End).unwrap();
+    let (detector, ingest) = (fleet.start("detector", "detector"), fleet.start("ingest", "ingest"));
+    let until = Instant::now() + LIMIT;
+    let known = loop {
+        assert!(Instant::now() < until, "nobody is known");
+        let records = identities.next(Take { count: 16, wait: LIMIT }).unwrap();
+        let identities = records.iter().map(|record| record.message::<v1::Identity>().unwrap());
+        if let Some(known) = identities.into_iter().find(|identity| !identity.person.is_empty()) {
+            break known;
+        }
+    };
+    assert_eq!((known.person.as_str(), known.camera.as_str()), (person.as_str(), "hall"));
+    assert!([ingest, detector, recognizer, alerter].into_iter().all(Cortex::terminate));
+}
