@@ -45,6 +45,22 @@ pub(crate) fn cpu_seconds_of(process: u32) -> anyhow::Result<f64> {
     fields(&fs::read_to_string(&path).with_context(|| format!("read {path}"))?, 11)
 }
 
+/// Resident memory of a running process in MiB.
+pub(crate) fn memory_mib(process: u32) -> anyhow::Result<f64> {
+    let path = format!("/proc/{process}/status");
+    let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no memory is told")?;
+    Ok(line.trim_end_matches("kB").trim().parse::<f64>()? / 1024.0)
+}
+
+/// Processes of Java: the servers.
+pub(crate) fn java_processes() -> anyhow::Result<Vec<u32>> {
+    let ids = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let java =
+        |id: &u32| fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "java");
+    Ok(ids.filter(java).collect())
+}
+
 /// `cutime` and `cstime` of a line of proc_pid_stat(5), in seconds.
 fn cpu_seconds(stat: &str) -> anyhow::Result<f64> {
     fields(stat, 13)

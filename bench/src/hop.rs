@@ -3,10 +3,8 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
+    path::PathBuf,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -16,9 +14,13 @@ use clap::Args;
 use cortex_camera::{Camera, CameraOptions};
 use cortex_runtime::still;
 use serde::Serialize;
-use tempfile::TempDir;
 
-use crate::{child, clip::Decoder, report::line};
+use crate::{
+    child,
+    clip::Decoder,
+    fleet::{Fleet, Running, Servers},
+    report::line,
+};
 
 /// What is watched, and for how long.
 #[derive(Args, Clone, Debug)]
@@ -35,12 +37,8 @@ pub(crate) struct Options {
     /// Folder of the model files
     #[arg(long, default_value = "models/files")]
     models: PathBuf,
-    /// Address of a Kafka, as host:port
-    #[arg(long, env = "CORTEX_TEST_KAFKA")]
-    kafka: String,
-    /// Address of a CQL server that takes `cassandra` as user and password
-    #[arg(long, env = "CORTEX_TEST_CQL")]
-    cql: String,
+    #[command(flatten)]
+    servers: Servers,
     /// Seconds of each run
     #[arg(long, default_value_t = 60)]
     seconds: u64,
@@ -57,9 +55,6 @@ const TARGETS: (f64, f64) = (1.25, 1.6);
 
 /// Until models are warm and partitions are given out.
 const WARM_UP: Duration = Duration::from_secs(15);
-
-/// How long a process may take to listen.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 const STAGES: [&str; 5] = ["alerter", "detector", "recognizer", "cloaker", "ingest"];
 
@@ -93,15 +88,19 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             options.rate
         ),
     )?;
-    let embedded = measure(options, &folder, &config, &["up"])?;
-    for words in [["store", "migrate"], ["topics", "apply"]] {
-        let mut command = command(options, &folder, &config, words[0]);
-        child::run({
-            command.args(words);
-            command
-        })?;
-    }
-    let fleet = measure(options, &folder, &config, &STAGES)?;
+    let fleet = Fleet {
+        cortex: &options.cortex,
+        config: &config,
+        folder: folder.path(),
+        servers: &options.servers,
+        name: format!("hop{}", std::process::id()),
+    };
+    let embedded = measure(options, &mut [fleet.alone("up").arg("up")])?;
+    fleet.prepare()?;
+    let mut commands = STAGES.map(|stage| fleet.command(stage));
+    let mut commands: Vec<&mut Command> =
+        commands.iter_mut().zip(STAGES).map(|(command, stage)| command.arg(stage)).collect();
+    let fleet = measure(options, &mut commands)?;
     let (one, five): (f64, f64) = (embedded.iter().sum(), fleet.iter().sum());
     let jpeg_ms = options.rate * jpeg(options)?;
     let measured = Measured {
@@ -117,68 +116,18 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(fs::write(options.out.join("hop.json"), serde_json::to_string_pretty(&measured)?)?)
 }
 
-/// A command of a process by this name.
-fn command(options: &Options, folder: &TempDir, config: &Path, name: &str) -> Command {
-    let mut command = Command::new(&options.cortex);
-    command
-        .arg("--config")
-        .arg(config)
-        .env("CORTEX__DATA__DIR", folder.path().join(name))
-        .env("CORTEX__LISTEN__ADDRESS", "127.0.0.1:0");
-    if name != "up" {
-        command
-            .env("CORTEX__BUS__URL", format!("kafka://{}/hop{}", options.kafka, std::process::id()))
-            .env("CORTEX__BUS__REPLICATION", "1")
-            .env(
-                "CORTEX__STORE__URL",
-                format!("scylla://cassandra@{}/hop{}", options.cql, std::process::id()),
-            )
-            .env("CORTEX__STORE__PASSWORD", "cassandra")
-            .env("CORTEX__STORE__REPLICATION", "1");
-    }
-    command
-}
-
-/// A process that ends with its owner.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Ending a child that ended already fails, which is as good.
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-/// Runs processes of these names; CPU milliseconds a second of each.
-fn measure(options: &Options, folder: &TempDir, config: &Path, names: &[&str]) -> anyhow::Result<Vec<f64>> {
-    let running = names
-        .iter()
-        .map(|name| start(command(options, folder, config, name).arg(name)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+/// Runs processes; CPU milliseconds a second of each.
+fn measure(options: &Options, commands: &mut [&mut Command]) -> anyhow::Result<Vec<f64>> {
+    let running =
+        commands.iter_mut().map(|command| Running::start(command)).collect::<anyhow::Result<Vec<_>>>()?;
     thread::sleep(WARM_UP);
     let look = || -> anyhow::Result<Vec<f64>> {
-        running.iter().map(|process| child::cpu_seconds_of(process.0.id())).collect()
+        running.iter().map(|process| child::cpu_seconds_of(process.id())).collect()
     };
     let (before, begun) = (look()?, Instant::now());
     thread::sleep(Duration::from_secs(options.seconds));
     let (after, took) = (look()?, begun.elapsed().as_secs_f64());
     Ok(after.iter().zip(before).map(|(after, before)| 1e3 * (after - before) / took).collect())
-}
-
-/// Starts a process and waits until it listens.
-fn start(command: &mut Command) -> anyhow::Result<Running> {
-    let shown = format!("{command:?}");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut running = Running(command.spawn().with_context(|| format!("cannot start {shown}"))?);
-    let output = running.0.stdout.take().context("its output is read")?;
-    let (sender, lines) = mpsc::channel();
-    thread::spawn(move || {
-        BufReader::new(output).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
-    });
-    while !lines.recv_timeout(PATIENCE).with_context(|| format!("{shown} does not listen"))?.contains("://") {
-    }
-    Ok(running)
 }
 
 /// CPU milliseconds to encode one picture of the clip once and to decode it twice, for detector and cloaker.

@@ -4,6 +4,8 @@ mod affinity;
 mod child;
 mod clip;
 mod efficiency;
+mod facts;
+mod fleet;
 mod hop;
 mod latency;
 mod overload;
@@ -33,6 +35,9 @@ enum Benchmark {
     Latency(latency::Options),
     /// CPU time of a fleet's five processes over that of one that does everything; needs servers
     Hop(hop::Options),
+    /// Facts of many cameras through Kafka, the store, an alerter and its subscribers: what arrives, and what it costs;
+    /// needs servers
+    Facts(facts::Options),
     /// CPU time of a message through a camera's rules, and the size of what they remember
     Rules(rules::Options),
     /// Every benchmark with its defaults
@@ -70,6 +75,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Overload(options) => overload::run(&options),
         Benchmark::Latency(options) => latency::run(&options),
         Benchmark::Hop(options) => hop::run(&options),
+        Benchmark::Facts(options) => facts::run(&options),
         Benchmark::Rules(options) => rules::run(&options),
         Benchmark::All(options) => {
             efficiency::run(&options)?;
