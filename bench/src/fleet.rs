@@ -120,6 +120,13 @@ impl Running {
         Ok((running, output))
     }
 
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        // Ending a child that ended already fails, which is as good.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -131,8 +138,6 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Ending a child that ended already fails, which is as good.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.kill();
     }
 }

@@ -10,6 +10,7 @@ mod hop;
 mod latency;
 mod overload;
 mod parts;
+mod recovery;
 mod report;
 mod rules;
 
@@ -38,6 +39,8 @@ enum Benchmark {
     /// Facts of many cameras through Kafka, the store, an alerter and its subscribers: what arrives, and what it costs;
     /// needs servers
     Facts(facts::Options),
+    /// How long cameras go without detections when a stage's process is killed; needs servers
+    Recovery(recovery::Options),
     /// CPU time of a message through a camera's rules, and the size of what they remember
     Rules(rules::Options),
     /// Every benchmark with its defaults
@@ -76,6 +79,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Latency(options) => latency::run(&options),
         Benchmark::Hop(options) => hop::run(&options),
         Benchmark::Facts(options) => facts::run(&options),
+        Benchmark::Recovery(options) => recovery::run(&options),
         Benchmark::Rules(options) => rules::run(&options),
         Benchmark::All(options) => {
             efficiency::run(&options)?;
