@@ -10,22 +10,24 @@
 //!
 //! Webhooks and mail belong here later: one more reader of `alerts` beside the hub.
 
-mod config;
 pub mod control;
 mod cursor;
 pub mod front;
+mod hands;
 mod hub;
 mod incident;
 mod page;
+mod part;
 mod rhythm;
-mod server;
+mod router;
 mod stage;
 mod subscribe;
 pub mod terminal;
 
-pub use config::Config;
 pub use control::Control;
-pub use front::{Front, Hands};
+pub use cortex_runtime::config::Alerter as Config;
+pub use front::Front;
+pub use hands::Hands;
 pub use hub::Hub;
-pub use server::Listener;
+pub use part::{PART, start};
 pub use stage::{Alerter, Input};

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, ensure};
+use cortex_infer::{Config, Library, Session, pick};
 use cortex_models::{Fit, Manifest, Preprocessor, Task, multiple_of_32};
-use cortex_runtime::infer::{Config, Library, Session};
 
 use crate::{
     Work,
@@ -19,7 +19,7 @@ pub(crate) fn run(work: &Work) -> anyhow::Result<()> {
     let manifest = Manifest::shipped();
     let library = Library::load(&config)?;
     let open = |task| -> anyhow::Result<Session> {
-        Ok(Session::open(&library, &config, manifest.model(&config.pick(&manifest, task)?)?)?)
+        Ok(Session::open(&library, &config, manifest.model(&pick(&config, &manifest, task)?)?)?)
     };
     let (mut objects, mut faces) = (open(Task::Objects)?, open(Task::Faces)?);
     let mut prepare = Preprocessor::default();

@@ -5,12 +5,10 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use clap::Args;
-use cortex_detector::{
-    Config, Detector, Input, Seen,
-    rules::{Engine, validate},
-};
+use cortex_detector::{Config, Detector, Input, Seen};
 use cortex_models::{Detection, Picture, Rect};
 use cortex_proto::v1::{self, config_entry::Entry};
+use cortex_rules::{Engine, validate};
 use cortex_runtime::{Collector, Key, Snapshot, Stage as _, Tables, WithPicture};
 use serde::Serialize;
 

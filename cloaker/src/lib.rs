@@ -12,16 +12,17 @@
 //! than that, or a new epoch after a gap) whole pictures are redacted for three seconds; without results for two seconds
 //! one fully redacted picture goes out, with the reason. Pictures wait for their result [`Config::held_s`] at most.
 
-mod config;
 mod error;
 mod join;
 mod mask;
+mod part;
 mod redact;
 mod regions;
 mod stage;
 
-pub use config::{Config, Style};
+pub use cortex_runtime::config::{Cloaker as Config, Style};
 pub use error::Error;
 pub use mask::{Region, mask};
+pub use part::{Hands, PART, spawn};
 pub use redact::Redactor;
 pub use stage::{Cloaker, Input};

@@ -1,11 +1,9 @@
 //! One still: every face, and the head part of every person without one.
 
+use cortex_infer::{self as infer, Library, Session};
 use cortex_models::{Face, Manifest, Model, Picture, Preprocessor, Rect, Task, Tensor, decode};
 use cortex_proto::v1;
-use cortex_runtime::{
-    infer::{self, Library, Session},
-    still,
-};
+use cortex_runtime::still;
 
 use crate::{
     Config, Error, Region,
@@ -30,9 +28,9 @@ const JPEG_QUALITY: u8 = 92;
 impl Redactor {
     /// Loads its models.
     pub fn load(library: &Library, infer: &infer::Config, config: Config) -> Result<Self, Error> {
-        let manifest: Manifest = infer.manifest()?;
+        let manifest: Manifest = infer::manifest(infer)?;
         let open = |task| -> Result<(Model, Session), Error> {
-            let name = infer.pick(&manifest, task)?;
+            let name = infer::pick(infer, &manifest, task)?;
             let model = manifest.model(&name).map_err(infer::Error::from)?.clone();
             let session = Session::open(library, infer, &model)?;
             Ok((model, session))

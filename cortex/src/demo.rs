@@ -4,12 +4,18 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use cortex_camera::{Camera, CameraOptions};
-use cortex_runtime::config::{entries, home};
+use cortex_process::{Part, config};
+use cortex_runtime::config::{Errors, entries, home};
 
 use crate::{app, cli, config::Config};
 
 /// The camera of the demonstration.
 const CAMERA: &str = "campus";
+
+/// The configuration of the demonstration: its zones and rules, with the environment over it.
+pub(crate) fn config() -> Result<Config, Errors> {
+    config::load_text("demo.toml", include_str!("../../demo/demo.toml"))
+}
 
 /// Runs the demonstration. With a source of one's own the zones of the configuration that name the demonstration's
 /// camera are left out: they were drawn on another picture.
@@ -50,7 +56,8 @@ pub(crate) fn run(mut config: Config, options: &cli::Demo) -> anyhow::Result<()>
         disabled: false,
         ground: None,
     }];
-    let outcome = runtime.block_on(app::up(config, None, options.quiet, app::Part::All));
+    let part = Part { quiet: options.quiet, ..app::ALL };
+    let outcome = runtime.block_on(cortex_process::run(part, config, None));
     drop(loopback);
     outcome
 }

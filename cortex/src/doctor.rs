@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use anyhow::bail;
+use cortex_infer::{self as infer, Library};
 use cortex_models::{Manifest, Task};
-use cortex_runtime::infer::{self, Library};
 
 use crate::{config::Config, print};
 
@@ -32,7 +32,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
     match Library::load(&config.infer) {
         Ok(library) => {
             say(true, &format!("onnx runtime {}", Library::path(&config.infer).display()), "");
-            let manifest: Manifest = config.infer.manifest()?;
+            let manifest: Manifest = infer::manifest(&config.infer)?;
             for (name, model) in &manifest.models {
                 let opened = infer::Session::open(&library, &config.infer, model);
                 let text = match &opened {
@@ -49,7 +49,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<()> {
                     one.least.as_secs_f64() * 1e3
                 ));
             }
-            let name = config.infer.pick(&manifest, Task::Objects)?;
+            let name = infer::pick(&config.infer, &manifest, Task::Objects)?;
             print::line(&format!("      {name} is taken (`infer.precision`)"));
         }
         Err(error) => {

@@ -14,8 +14,8 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use cortex_infer::{self as infer, Library};
 use cortex_recognizer::{Embedded, Enroller};
-use cortex_runtime::infer::{self, Library};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 

@@ -4,7 +4,6 @@ mod analyze;
 mod app;
 mod audit;
 mod cli;
-mod config;
 mod demo;
 mod doctor;
 mod embed;
@@ -12,7 +11,6 @@ mod eval;
 mod explain;
 mod export;
 mod past;
-mod print;
 mod redact;
 mod remote;
 mod replay;
@@ -23,17 +21,13 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
+use cortex_process::{Config, Part, USAGE, block_on, config, print};
 use cortex_runtime::config::{ZONES_EXAMPLE, schema};
-
-use crate::{app::Part, config::Config};
-
-/// Exit code of a configuration that is wrong (EX_USAGE of sysexits.h).
-const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let loaded = match (&cli.command, &cli.config) {
-        (Command::Demo(_), None) => config::load_demo(),
+        (Command::Demo(_), None) => demo::config(),
         (_, file) => config::load(file.as_deref()),
     };
     let config = match loaded {
@@ -54,17 +48,18 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
     let target = remote::Target::new(&config, &cli.server);
-    let up = |config, quiet, part| block_on(app::up(config, cli.config.as_deref(), quiet, part));
+    let file = cli.config;
+    let up = |config, part| block_on(cortex_process::run(part, config, file));
     match cli.command {
-        Command::Up { quiet } => up(config, quiet, Part::All),
-        Command::Ingest => up(config, true, Part::Ingest),
-        Command::Detector => up(config, true, Part::Detector),
-        Command::Recognizer => up(config, true, Part::Recognizer),
-        Command::Cloaker => up(config, true, Part::Cloaker),
-        Command::Alerter => up(config, true, Part::Alerter),
+        Command::Up { quiet } => up(config, Part { quiet, ..app::ALL }),
+        Command::Ingest => up(config, cortex_ingest::PART),
+        Command::Detector => up(config, cortex_detector::PART),
+        Command::Recognizer => up(config, cortex_recognizer::PART),
+        Command::Cloaker => up(config, cortex_cloaker::PART),
+        Command::Alerter => up(config, cortex_alerter::PART),
         Command::Demo(demo) => demo::run(config, &demo),
         Command::Check => {
-            app::entries(&config, &[])?;
+            config.entries(&[])?;
             print::line("the configuration is good");
             Ok(())
         }
@@ -107,12 +102,4 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
             Ok(())
         }
     }
-}
-
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Runtime::new()?;
-    let outcome = runtime.block_on(work);
-    // What is stuck was named already, and must not hold the exit up.
-    runtime.shutdown_background();
-    outcome
 }

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use cortex_cloaker::Redactor;
-use cortex_runtime::infer::Library;
+use cortex_infer::Library;
 
 use crate::{config::Config, print};
 

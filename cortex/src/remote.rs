@@ -133,7 +133,7 @@ pub(crate) async fn probe(target: &Target<'_>, url: String, credential: String) 
         Ok(connection) => CameraServiceClient::new(connection).probe(request).await?.into_inner(),
         // Without a running system this process looks itself, for whoever may read this machine's files anyway.
         Err(_) => {
-            let (ingest, logins) = (target.config.ingest.clone(), crate::app::credentials(target.config)?);
+            let (ingest, logins) = (target.config.ingest.clone(), cortex_ingest::credentials(target.config)?);
             tokio::task::spawn_blocking(move || {
                 cortex_ingest::probe(&request, v1::Origin::File, &ingest, &logins, Duration::from_secs(15))
             })

@@ -11,12 +11,12 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use cortex_cloaker::{Cloaker, Style};
 use cortex_detector::{Detector, Models};
+use cortex_infer::{Config, Library, Provider};
 use cortex_ingest::Ingest;
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
     Context, Lifecycle, Source, Tables,
     bus::{Embedded, From, Full, Take, Writer},
-    infer::{Config, Library, Provider},
     runner::{self, wall_clock},
     still,
     store::{Retention, Sqlite},

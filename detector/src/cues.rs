@@ -3,11 +3,11 @@
 
 use cortex_models::{Detection, Picture, Pose, Rect, class_name};
 use cortex_proto::v1;
+use cortex_rules::Needs;
 
 use crate::{
     Seen,
     changes::{Bag, Changes, Moment, Present},
-    rules::Needs,
     track::{State, Tracker},
 };
 

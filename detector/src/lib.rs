@@ -17,20 +17,20 @@
 
 mod changes;
 mod chip;
-mod config;
 mod cues;
 mod error;
 mod faces;
 mod model;
+mod part;
 mod pose;
-pub mod rules;
 mod seconds;
 mod stage;
 mod states;
 mod track;
 
-pub use config::Config;
+pub use cortex_runtime::config::Detector as Config;
 pub use error::Error;
 pub use model::{Models, Seen};
+pub use part::{PART, spawn, start};
 pub use stage::{Detector, Input};
 pub use track::assign::assign;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use cortex_infer::{self as infer, Library, Session};
 use cortex_models::{
     Decoder, Detection, Face, Model, Picture, Pose, Preprocessor, Task,
     decode::{self, DecodeError, Outputs},
 };
-use cortex_runtime::infer::{self, Library, Session};
+use cortex_rules::Needs;
 use tracing::error;
 
-use crate::{Config, Error, pose, rules::Needs};
+use crate::{Config, Error, pose};
 
 /// What the models saw in one picture, in its pixels.
 #[derive(Clone, Debug, Default)]
@@ -178,8 +179,8 @@ impl Lazy {
 
 /// The session that the configuration picks for a task.
 fn open(library: &Library, infer: &infer::Config, task: Task) -> Result<(Model, Session), Error> {
-    let manifest = infer.manifest()?;
-    let name = infer.pick(&manifest, task)?;
+    let manifest = infer::manifest(infer)?;
+    let name = infer::pick(infer, &manifest, task)?;
     let model = manifest.model(&name).map_err(infer::Error::from)?.clone();
     let session = Session::open(library, infer, &model)?;
     Ok((model, session))

@@ -6,7 +6,7 @@
 
 use cortex_models::{Detection, Picture, Pose, Rect, class_name};
 
-use crate::rules::{Needs, geometry};
+use cortex_rules::{Needs, geometry};
 
 /// People looked at in one picture; the largest first.
 const MOST: usize = 8;

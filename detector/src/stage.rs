@@ -7,6 +7,7 @@ use std::{
 
 use cortex_models::{Picture, Rect, class_name};
 use cortex_proto::{Topic, topics, v1};
+use cortex_rules::{self as rules, Engine, Needs};
 use cortex_runtime::{
     Captured, Collector, Fatal, Key, Poison, Snapshot, Stage, StreamTime, Tables, bus::Record, stage,
 };
@@ -16,7 +17,6 @@ use crate::{
     Config, Models, Seen,
     changes::{Changes, Moment},
     chip, cues, faces,
-    rules::{self, Engine, Needs},
     seconds::Seconds,
     states::States,
     track::{Birth, Settings, State, Track, Tracker},

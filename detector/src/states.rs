@@ -3,7 +3,7 @@
 use cortex_proto::v1;
 use cortex_runtime::{Key, Snapshot, Tables};
 
-use crate::rules::Engine;
+use cortex_rules::Engine;
 
 /// Which hour of stream time was stored last; `None` after a start or a change, whatever the hour.
 #[derive(Default)]

@@ -4,8 +4,8 @@
 use std::{fs, path::Path};
 
 use cortex_detector::{Config, Models};
+use cortex_infer::{self as infer, Library, Provider};
 use cortex_models::Picture;
-use cortex_runtime::infer::{self, Library, Provider};
 use sha2::{Digest, Sha256};
 
 /// A grey picture.

@@ -1,12 +1,12 @@
 //! A camera's address: any text is taken or refused, and no password is ever taken or repeated.
 #![no_main]
 
-use cortex_ingest::{Config, Policy};
 use cortex_proto::v1::Origin;
+use cortex_runtime::config::{Ingest, Policy};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let config = Config::default();
+    let config = Ingest::default();
     let policy = Policy::new(&config);
     match policy.check(text, Origin::Api) {
         Ok(()) => {

@@ -9,7 +9,7 @@ use cortex_runtime::{
         self,
         entries::{self, Camera, Rule, Zone},
     },
-    infer, runner,
+    runner,
 };
 use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 struct Config {
     #[serde(default)]
-    infer: infer::Config,
+    infer: config::Infer,
     #[serde(default)]
     runner: runner::Config,
     #[serde(default)]
@@ -41,7 +41,7 @@ fuzz_target!(|text: &str| {
                     tables.take_config(&v1::ConfigEntry { entry: Some(Entry::Zone(zone)) });
                 }
                 let refused =
-                    entries.rules.iter().map(|rule| cortex_detector::rules::validate(rule, &tables));
+                    entries.rules.iter().map(|rule| cortex_rules::validate(rule, &tables));
                 wrong.extend(refused.filter_map(Result::err));
             }
             Err(why) => wrong.extend(why),

@@ -1,7 +1,7 @@
 //! The walk over an ONNX file before ONNX Runtime sees it: it ends, in memory that fits the file.
 #![no_main]
 
-use cortex_runtime::infer::check;
+use cortex_infer::check;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -2,7 +2,7 @@
 //! any picture at any time.
 #![no_main]
 
-use cortex_detector::rules::{Engine, validate};
+use cortex_rules::{Engine, validate};
 use cortex_proto::v1::{self, config_entry::Entry};
 use cortex_runtime::Tables;
 use libfuzzer_sys::fuzz_target;

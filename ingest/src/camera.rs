@@ -9,13 +9,12 @@ use std::{
 
 use cortex_models::{Picture, Preprocessor};
 use cortex_proto::{topics, v1};
-use cortex_runtime::{Context, bus::Writer, runner::wall_clock, telemetry::StageMetrics};
+use cortex_runtime::{Context, bus::Writer, config::Policy, runner::wall_clock, telemetry::StageMetrics};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     Config, Error,
-    address::Policy,
     backoff::{Backoff, jitter},
     feed::{Feed, Pace, RECORDED_US, with_picture},
     outage::{self, News, Outage, anomaly},

@@ -1,9 +1,11 @@
+use cortex_runtime::config::AddressError;
+
 /// Why a camera gives no pictures.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// The address cannot be used.
-    #[error("address: {0}")]
-    Address(String),
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// No credential of this name.
     #[error("there is no credential `{0}`: add it to the credentials file")]
     Credential(String),

@@ -14,28 +14,26 @@
 //! Stream time is this machine's clock at the quickest picture so far, carried on by the stream's own time; where the
 //! camera tells its clock (RTCP sender reports) and that is within two seconds of this machine's, it is the camera's.
 
-mod address;
 mod backoff;
 mod camera;
 mod clock;
-mod config;
 mod error;
 mod feed;
 mod length;
-mod network;
 mod outage;
+mod part;
 mod pipeline;
 mod probe;
 mod recorder;
 mod report;
 mod source;
 
-pub use address::Policy;
 pub use camera::Credentials;
-pub use config::Config;
+pub use cortex_runtime::config::Ingest as Config;
 pub use error::Error;
 pub use feed::RECORDED_US;
 pub use length::pictures_in;
+pub use part::{Hands, PART, credentials, start};
 pub use pipeline::has_element;
 pub use probe::probe;
 pub use recorder::Recorder;

@@ -12,7 +12,9 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
 use gstreamer_video::{self as gst_video, prelude::*};
 
-use crate::{Config, Error, clock::Stamp, config::Transport, report::sender_clock};
+use cortex_runtime::config::Transport;
+
+use crate::{Config, Error, clock::Stamp, report::sender_clock};
 
 /// What a pipeline hands over: a picture and when it was made.
 pub(crate) type OnPicture = Box<dyn FnMut(Picture, Stamp) + Send>;

@@ -6,10 +6,10 @@ use std::{
 };
 
 use cortex_proto::v1;
+use cortex_runtime::config::Policy;
 
 use crate::{
     Config, Credentials, Error,
-    address::Policy,
     pipeline::{Event, Open, Pipeline},
 };
 

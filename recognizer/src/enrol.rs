@@ -1,12 +1,9 @@
 //! People into the gallery, from stills.
 
+use cortex_infer::{self as infer, Library, Session};
 use cortex_models::{Face, Manifest, Picture, Preprocessor, Task, decode, quality_of_pose};
 use cortex_proto::v1;
-use cortex_runtime::{
-    infer::{self, Library, Session},
-    runner::wall_clock,
-    still,
-};
+use cortex_runtime::{runner::wall_clock, still};
 
 use crate::{Embedding, Error, Gallery, Model, Person};
 
@@ -39,8 +36,8 @@ const SAME: f32 = 0.95;
 impl Enroller {
     /// Loads its models.
     pub fn load(library: &Library, infer: &infer::Config) -> Result<Self, Error> {
-        let manifest: Manifest = infer.manifest()?;
-        let name = infer.pick(&manifest, Task::Faces)?;
+        let manifest: Manifest = infer::manifest(infer)?;
+        let name = infer::pick(infer, &manifest, Task::Faces)?;
         let faces = manifest.model(&name).map_err(infer::Error::from)?.clone();
         let session = Session::open(library, infer, &faces)?;
         Ok(Self {

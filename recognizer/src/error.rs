@@ -1,11 +1,11 @@
-use cortex_runtime::{infer, still, store};
+use cortex_runtime::{still, store};
 
 /// Why nobody can be recognised or enrolled.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A model cannot be loaded or run.
     #[error("recognise: {0}")]
-    Model(#[from] infer::Error),
+    Model(#[from] cortex_infer::Error),
     /// What the model gave cannot be read.
     #[error("recognise: {0}")]
     Decode(#[from] cortex_models::DecodeError),

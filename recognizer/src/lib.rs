@@ -9,17 +9,20 @@
 //! Messages carry ids, never names and never vectors. A snapshot holds what was decided, no vectors: after a restart a
 //! track begins to be looked at anew, and is not told twice.
 
-mod config;
 mod enrol;
 mod error;
 mod gallery;
+mod hands;
 mod model;
+mod part;
 mod stage;
 mod track;
 
-pub use config::Config;
+pub use cortex_runtime::config::Recognizer as Config;
 pub use enrol::{Embedded, Enroller};
 pub use error::Error;
 pub use gallery::{Gallery, Match, Person};
+pub use hands::Hands;
 pub use model::{Embedding, Model};
+pub use part::{PART, gallery, spawn, start};
 pub use stage::{Audit, Input, Recognizer};

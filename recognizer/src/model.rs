@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use cortex_infer::{self as infer, Library, Session};
 use cortex_models::{
     self as models, ARCFACE_112, DLIB_150, Decoder, Picture, Task, Tensor, chip, mirror, normalise,
 };
-use cortex_runtime::infer::{self, Library, Session};
 
 use crate::Error;
 
@@ -29,8 +29,8 @@ pub struct Model {
 impl Model {
     /// Loads the model that the configuration picks.
     pub fn load(library: &Library, infer: &infer::Config) -> Result<Self, Error> {
-        let manifest = infer.manifest()?;
-        let name = infer.pick(&manifest, Task::Embedding)?;
+        let manifest = infer::manifest(infer)?;
+        let name = infer::pick(infer, &manifest, Task::Embedding)?;
         let model = manifest.model(&name).map_err(infer::Error::from)?.clone();
         let session = Session::open(library, infer, &model)?;
         Ok(Self { model, session })

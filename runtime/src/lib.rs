@@ -12,7 +12,6 @@ pub mod context;
 pub mod contract;
 mod database;
 pub mod health;
-pub mod infer;
 pub mod keys;
 pub mod lifecycle;
 pub mod runner;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a broken promise ends the test
 
+mod binary;
 #[cfg(feature = "cql")]
 pub mod keyspace;
 
@@ -12,6 +13,8 @@ use crate::{
     stage::{Key, Snapshot, Stage, StreamTime},
     tables::Tables,
 };
+
+pub use binary::Binary;
 
 /// One stage and everything it said.
 pub struct Harness<S: Stage> {

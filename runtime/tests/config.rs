@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use cortex_proto::v1;
 use cortex_runtime::{
     config::{
-        self, Bus, Data, Errors, Keys, Listen, Store, Telemetry, entries,
+        self, Bus, Data, Errors, Infer, Keys, Listen, Stages, Store, Telemetry, entries,
         profile::{Capability, Profile},
     },
-    infer, runner,
+    runner,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -25,12 +25,13 @@ struct Config {
     profile: Profile,
     data: Data,
     listen: Listen,
+    stages: Stages,
     bus: Bus,
     store: Store,
     keys: Keys,
     telemetry: Telemetry,
     runner: runner::Config,
-    infer: infer::Config,
+    infer: Infer,
     recognizer: Recognizer,
 }
 
@@ -113,7 +114,7 @@ fn file_wins_over_defaults_and_environment_over_both() {
     );
     assert_eq!((config.telemetry.log.as_str(), config.telemetry.format), ("warn", config::Format::Json));
     assert_eq!(config.data.dir, PathBuf::from("1234"), "a string needs no quotes, whatever it looks like");
-    assert_eq!(config.infer.providers, [infer::Provider::Cpu]);
+    assert_eq!(config.infer.providers, [config::Provider::Cpu]);
     assert_eq!(config.store.path(&config.data), PathBuf::from("1234/store.sqlite"));
 }
 

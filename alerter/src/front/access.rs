@@ -1,8 +1,8 @@
 use cortex_proto::v1::{self, access_service_server::AccessService};
-use cortex_runtime::access::{CLI, Error, Role, roles::ROLES};
+use cortex_runtime::access::{CLI, Error, Role, roles::ROLES, subject};
 use tonic::{Request, Response, Status};
 
-use super::{Front, subject};
+use super::Front;
 use crate::subscribe::blocking;
 
 const MOST_DAYS: u32 = 3_650;

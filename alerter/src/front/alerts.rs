@@ -8,6 +8,7 @@ use cortex_proto::{
     v1::{self, alert_service_server::AlertService},
 };
 use cortex_runtime::{
+    access::subject,
     bus::Writer,
     runner::wall_clock,
     store::{Scan, table},
@@ -16,7 +17,7 @@ use futures::stream;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::{Answers, Front, subject};
+use super::{Answers, Front};
 use crate::subscribe::{Subscription, blocking, passes};
 
 /// How long an acknowledgement waits for its revision.
@@ -110,7 +111,7 @@ impl AlertService for Front {
             return Err(Status::invalid_argument(format!("comment: at most {COMMENT} characters")));
         }
         let verdict = if request.get_ref().false_alarm { "false alarm" } else { "" };
-        self.audited(&request, "acknowledge", &request.get_ref().alert, verdict).await?;
+        self.access.audited(&request, "acknowledge", &request.get_ref().alert, verdict).await?;
         let request = request.into_inner();
         let mut live = self.hub.alerts();
         let act = v1::Act {

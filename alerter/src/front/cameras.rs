@@ -1,4 +1,5 @@
 use cortex_proto::v1::{self, camera_service_server::CameraService};
+use cortex_runtime::config::without_secrets;
 use futures::stream;
 use tonic::{Request, Response, Status};
 
@@ -19,7 +20,9 @@ impl CameraService for Front {
     ) -> Result<Response<v1::UpsertCameraResponse>, Status> {
         let camera = request.get_ref().camera.clone();
         let camera = camera.ok_or_else(|| Status::invalid_argument("camera: is missing"))?;
-        self.audited(&request, "upsert", &camera.id, &format!("camera at {}", place(&camera.url))).await?;
+        self.access
+            .audited(&request, "upsert", &camera.id, &format!("camera at {}", without_secrets(&camera.url)))
+            .await?;
         let control = self.control.clone();
         let camera = write(move || control.upsert_camera(camera)).await?;
         Ok(Response::new(v1::UpsertCameraResponse { camera: Some(camera) }))
@@ -29,15 +32,15 @@ impl CameraService for Front {
         &self,
         request: Request<v1::DeleteCameraRequest>,
     ) -> Result<Response<v1::DeleteCameraResponse>, Status> {
-        self.audited(&request, "delete", &request.get_ref().id, "camera").await?;
+        self.access.audited(&request, "delete", &request.get_ref().id, "camera").await?;
         let (control, id) = (self.control.clone(), request.into_inner().id);
         write(move || control.delete_camera(&id)).await?;
         Ok(Response::new(v1::DeleteCameraResponse {}))
     }
 
     async fn probe(&self, request: Request<v1::ProbeRequest>) -> Result<Response<v1::ProbeResponse>, Status> {
-        self.audited(&request, "probe", place(&request.get_ref().url), "").await?;
-        (self.hands.probe)(request.into_inner()).await.map(Response::new)
+        self.access.audited(&request, "probe", without_secrets(&request.get_ref().url), "").await?;
+        (self.hands.probe)(request).await.map(Response::new)
     }
 
     type WatchStatusStream = Answers<v1::CameraStatus>;
@@ -78,13 +81,6 @@ impl Front {
             .map(|camera| v1::CameraStatus { stages: self.hub.statuses(&camera.id), camera: Some(camera) })
             .collect()
     }
-}
-
-/// Where an address leads: scheme and host, without a user, a password or a path that may have one in it.
-fn place(url: &str) -> &str {
-    let Some((scheme, rest)) = url.split_once("://") else { return "" };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if host.contains('@') { scheme } else { &url[..scheme.len() + 3 + host.len()] }
 }
 
 /// Writes the control plane on a thread that may wait.

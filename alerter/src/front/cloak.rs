@@ -10,7 +10,7 @@ impl CloakService for Front {
         request: Request<v1::RedactRequest>,
     ) -> Result<Response<v1::RedactResponse>, Status> {
         let bytes = format!("{} bytes", request.get_ref().picture.len());
-        self.audited(&request, "redact", "picture", &bytes).await?;
-        (self.hands.redact)(request.into_inner()).await.map(Response::new)
+        self.access.audited(&request, "redact", "picture", &bytes).await?;
+        (self.hands.redact)(request).await.map(Response::new)
     }
 }

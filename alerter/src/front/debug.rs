@@ -23,7 +23,7 @@ impl DebugService for Front {
     type TapStream = Answers<v1::TapResponse>;
 
     async fn tap(&self, request: Request<v1::TapRequest>) -> Result<Response<Self::TapStream>, Status> {
-        self.audited(&request, "tap", &request.get_ref().topic, &request.get_ref().camera).await?;
+        self.access.audited(&request, "tap", &request.get_ref().topic, &request.get_ref().camera).await?;
         let request = request.into_inner();
         let topic = topics::find(&request.topic).ok_or_else(|| {
             let known: Vec<&str> = topics::ALL.iter().map(|topic| topic.noun).collect();

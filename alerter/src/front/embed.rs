@@ -7,7 +7,7 @@ use super::Front;
 impl EmbedService for Front {
     async fn embed(&self, request: Request<v1::EmbedRequest>) -> Result<Response<v1::EmbedResponse>, Status> {
         let bytes = format!("{} bytes", request.get_ref().picture.len());
-        self.audited(&request, "embed", "picture", &bytes).await?;
-        (self.hands.embed)(request.into_inner()).await.map(Response::new)
+        self.access.audited(&request, "embed", "picture", &bytes).await?;
+        (self.hands.embed)(request).await.map(Response::new)
     }
 }

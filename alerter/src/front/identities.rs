@@ -1,3 +1,4 @@
+use cortex_process::as_caller;
 use cortex_proto::v1::{self, identity_service_server::IdentityService};
 use tonic::{Request, Response, Status};
 
@@ -8,11 +9,12 @@ impl IdentityService for Front {
     async fn enrol(&self, request: Request<v1::EnrolRequest>) -> Result<Response<v1::EnrolResponse>, Status> {
         // The person has no id yet, and a name is never written.
         let pictures = format!("{} pictures", request.get_ref().pictures.len());
-        self.audited(&request, "enrol", "person", &pictures).await?;
-        let who = Request::from_parts(request.metadata().clone(), request.extensions().clone(), ());
-        let enrolled = (self.hands.enrol)(request.into_inner()).await?;
-        if let Err(status) = self.audited(&who, "enrolled", &enrolled.person, "").await {
-            (self.hands.forget)(v1::DeleteIdentityRequest { person: enrolled.person }).await?;
+        self.access.audited(&request, "enrol", "person", &pictures).await?;
+        let who = as_caller(&request, ());
+        let enrolled = (self.hands.enrol)(request).await?;
+        if let Err(status) = self.access.audited(&who, "enrolled", &enrolled.person, "").await {
+            (self.hands.forget)(as_caller(&who, v1::DeleteIdentityRequest { person: enrolled.person }))
+                .await?;
             return Err(status);
         }
         self.gallery_changed(&enrolled.person).await?;
@@ -23,20 +25,23 @@ impl IdentityService for Front {
         &self,
         request: Request<v1::ListIdentitiesRequest>,
     ) -> Result<Response<v1::ListIdentitiesResponse>, Status> {
-        self.audited(&request, "list", "people", "").await?;
-        (self.hands.people)(request.into_inner()).await.map(Response::new)
+        self.access.audited(&request, "list", "people", "").await?;
+        (self.hands.people)(request).await.map(Response::new)
     }
 
     async fn delete(
         &self,
         request: Request<v1::DeleteIdentityRequest>,
     ) -> Result<Response<v1::DeleteIdentityResponse>, Status> {
-        self.audited(&request, "forget", &request.get_ref().person, "").await?;
-        let request = request.into_inner();
-        let person = request.person.clone();
+        self.access.audited(&request, "forget", &request.get_ref().person, "").await?;
+        let person = request.get_ref().person.clone();
         let forgotten = (self.hands.forget)(request).await?;
         self.gallery_changed(&person).await?;
         Ok(Response::new(forgotten))
+    }
+
+    async fn name(&self, request: Request<v1::NameRequest>) -> Result<Response<v1::NameResponse>, Status> {
+        (self.hands.name)(request).await.map(Response::new)
     }
 }
 

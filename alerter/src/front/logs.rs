@@ -1,11 +1,12 @@
 use std::collections::HashMap;
 
+use cortex_process::as_caller;
 use cortex_proto::{
     topics,
     v1::{self, log_service_server::LogService},
 };
 use cortex_runtime::{
-    access::roles::SEE_NAMES,
+    access::{roles::SEE_NAMES, subject},
     store::{Scan, table},
 };
 use futures::{StreamExt, stream};
@@ -13,7 +14,7 @@ use prost::Message;
 use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Response, Status};
 
-use super::{Answers, Front, subject};
+use super::{Answers, Front};
 use crate::subscribe::blocking;
 
 const MOST: usize = 500;
@@ -23,7 +24,7 @@ impl LogService for Front {
     type TailStream = Answers<v1::LogEntry>;
 
     async fn tail(&self, request: Request<v1::TailRequest>) -> Result<Response<Self::TailStream>, Status> {
-        let sees = sees_names(&request)?;
+        let mut names = Names::for_caller(self, &request)?;
         let request = request.into_inner();
         // Attached before the store is read; what comes twice by that has the same id.
         let live = self.hub.log();
@@ -31,9 +32,9 @@ impl LogService for Front {
         earlier.reverse();
         let heads: HashMap<u32, u64> =
             earlier.iter().map(|entry| (entry.partition, entry.sequence)).collect();
-        let state = (self.clone(), live, heads, request.kind, sees);
-        let after = stream::unfold(state, |(front, mut live, heads, kind, sees)| async move {
-            let stop = front.context.stop();
+        let state = (names.afresh(), live, heads, request.kind);
+        let after = stream::unfold(state, |(names, mut live, heads, kind)| async move {
+            let stop = names.front.context.stop();
             loop {
                 let entry = tokio::select! {
                     entry = live.recv() => entry,
@@ -43,8 +44,9 @@ impl LogService for Front {
                     Ok(entry) => {
                         let news = entry.sequence > heads.get(&entry.partition).copied().unwrap_or(0);
                         if news && (kind == 0 || entry.kind == kind) {
-                            let entry = front.named(v1::LogEntry::clone(&entry), sees).await;
-                            return Some((Ok(entry), (front, live, heads, kind, sees)));
+                            // Asked anew for each: somebody may have been forgotten since.
+                            let entry = names.afresh().named(v1::LogEntry::clone(&entry)).await;
+                            return Some((Ok(entry), (names, live, heads, kind)));
                         }
                     }
                     // A log is for looking, not for counting: what was missed is in the list.
@@ -55,7 +57,7 @@ impl LogService for Front {
         });
         let mut named = Vec::with_capacity(earlier.len());
         for entry in earlier {
-            named.push(Ok(self.named(entry, sees).await));
+            named.push(Ok(names.named(entry).await));
         }
         Ok(Response::new(Box::pin(stream::iter(named).chain(after))))
     }
@@ -64,13 +66,13 @@ impl LogService for Front {
         &self,
         request: Request<v1::ListLogRequest>,
     ) -> Result<Response<v1::ListLogResponse>, Status> {
-        let sees = sees_names(&request)?;
+        let mut names = Names::for_caller(self, &request)?;
         let request = request.into_inner();
         let limit = if request.limit == 0 { 100 } else { (request.limit as usize).min(MOST) };
         let before = if request.before_us == 0 { i64::MAX } else { request.before_us };
         let mut entries = Vec::new();
         for entry in self.entries(request.kind, limit, before).await? {
-            entries.push(self.named(entry, sees).await);
+            entries.push(names.named(entry).await);
         }
         Ok(Response::new(v1::ListLogResponse { entries }))
     }
@@ -95,21 +97,47 @@ impl Front {
         })
         .await
     }
+}
 
-    /// An entry with the name of its person, for who may see it: messages carry ids only.
-    async fn named(&self, mut entry: v1::LogEntry, sees: bool) -> v1::LogEntry {
-        if sees
-            && !entry.person.is_empty()
-            && let Ok(people) = (self.hands.people)(v1::ListIdentitiesRequest {}).await
-            && let Some(person) = people.people.into_iter().find(|person| person.id == entry.person)
-        {
-            entry.name = person.name;
+/// Names of people for one caller: messages carry ids only.
+struct Names {
+    front: Front,
+    /// None for who may not see them, and once nobody answers.
+    caller: Option<Request<()>>,
+    known: HashMap<String, String>,
+}
+
+impl Names {
+    fn for_caller<T>(front: &Front, request: &Request<T>) -> Result<Self, Status> {
+        let sees = subject(request)?.roles.iter().any(|role| SEE_NAMES.contains(role));
+        let caller = sees.then(|| as_caller(request, ()));
+        Ok(Self { front: front.clone(), caller, known: HashMap::new() })
+    }
+
+    /// The same caller, nothing known.
+    fn afresh(&self) -> Self {
+        let caller = self.caller.as_ref().map(|caller| as_caller(caller, ()));
+        Self { front: self.front.clone(), caller, known: HashMap::new() }
+    }
+
+    /// The entry with the name of its person.
+    async fn named(&mut self, mut entry: v1::LogEntry) -> v1::LogEntry {
+        if entry.person.is_empty() {
+            return entry;
+        }
+        if let Some(name) = self.known.get(&entry.person) {
+            entry.name.clone_from(name);
+        } else if let Some(caller) = &self.caller {
+            let request = as_caller(caller, v1::NameRequest { person: entry.person.clone() });
+            match (self.front.hands.name)(request).await {
+                Ok(found) => {
+                    self.known.insert(entry.person.clone(), found.name.clone());
+                    entry.name = found.name;
+                }
+                // The log is shown without names, and at once.
+                Err(_) => self.caller = None,
+            }
         }
         entry
     }
-}
-
-/// Whether the caller may see people's names.
-fn sees_names<T>(request: &Request<T>) -> Result<bool, Status> {
-    Ok(subject(request)?.roles.iter().any(|role| SEE_NAMES.contains(role)))
 }

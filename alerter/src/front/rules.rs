@@ -24,7 +24,7 @@ impl RuleService for Front {
             Some(upsert_rule_request::Entry::Rule(rule)) => (rule.id.clone(), "rule"),
             None => return Err(Status::invalid_argument("entry: a zone or a rule is missing")),
         };
-        self.audited(&request, "upsert", &object, kind).await?;
+        self.access.audited(&request, "upsert", &object, kind).await?;
         let control = self.control.clone();
         let version = match request.into_inner().entry {
             Some(upsert_rule_request::Entry::Zone(zone)) => write(move || control.upsert_zone(zone)).await?,
@@ -43,7 +43,7 @@ impl RuleService for Front {
             Some(delete_rule_request::Entry::Rule(id)) => (id.clone(), "rule"),
             None => return Err(Status::invalid_argument("entry: a zone or a rule is missing")),
         };
-        self.audited(&request, "delete", &object, kind).await?;
+        self.access.audited(&request, "delete", &object, kind).await?;
         let control = self.control.clone();
         match request.into_inner().entry {
             Some(delete_rule_request::Entry::Zone(id)) => write(move || control.delete_zone(&id)).await?,

@@ -102,7 +102,7 @@ pub fn camera(id: &str, site: &str) -> v1::Camera {
 fn hands(handed: &Arc<AtomicUsize>) -> Hands {
     fn answer<Q: Send + 'static, R: Default + Send + 'static>(
         handed: &Arc<AtomicUsize>,
-    ) -> cortex_alerter::front::Call<Q, R> {
+    ) -> cortex_process::Call<Q, R> {
         let handed = Arc::clone(handed);
         Arc::new(move |_| {
             handed.fetch_add(1, Ordering::Relaxed);
@@ -116,6 +116,7 @@ fn hands(handed: &Arc<AtomicUsize>) -> Hands {
         enrol: answer(handed),
         people: answer(handed),
         forget: answer(handed),
+        name: answer(handed),
     }
 }
 

@@ -12,12 +12,12 @@ use std::{
 use anyhow::{Context as _, anyhow, ensure};
 use arc_swap::ArcSwap;
 use cortex_detector::{Detector, Models};
+use cortex_infer::{self as infer, Library};
 use cortex_models::Picture;
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
     Context, Fatal, Lifecycle, Tables, WithPicture,
     bus::{Embedded, From, Full, Record, Take, Writer},
-    infer::{self, Library},
     runner::{self, wall_clock},
     store::{Retention, Sqlite},
 };

@@ -28,7 +28,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use overlay::Overlay;
 use records::Records;
 
-use crate::{app, cli, config::Config};
+use crate::{cli, config::Config};
 
 const READ: usize = 256;
 /// How long stages may take with what is on its way after the last frame.
@@ -92,7 +92,7 @@ fn enrolled(config: &Config) -> anyhow::Result<Option<Gallery>> {
         eprintln!("there is no store {}: nobody is enrolled, so everybody is unknown", path.display());
         Sqlite::open(None, retention)?
     };
-    app::gallery(config, &(Arc::new(store) as Arc<dyn Store>))
+    cortex_recognizer::gallery(config, &(Arc::new(store) as Arc<dyn Store>))
 }
 
 fn one(
@@ -127,10 +127,14 @@ fn one(
     let mut tail = context.bus.tail(&read, From::End)?;
     let audit =
         Auditor::open(Arc::clone(&context.store), Arc::clone(&context.bus), "analyze", Arc::new(wall_clock))?;
-    app::stages(&context, config, app::Part::All, gallery, &audit)?;
+    cortex_detector::spawn(&context, config)?;
+    if let Some(gallery) = gallery {
+        cortex_recognizer::spawn(&context, config, gallery, &audit)?;
+    }
+    cortex_cloaker::spawn(&context, config)?;
     let overlay = options.overlay.then(|| Overlay::begin(&options.out, &camera, &tables, &context));
     let total = cortex_ingest::pictures_in(&url, &config.ingest).filter(|_| !options.quiet);
-    let ingest = Ingest::new(config.ingest.clone(), app::credentials(config)?);
+    let ingest = Ingest::new(config.ingest.clone(), cortex_ingest::credentials(config)?);
     let (source, ended) = (context.clone(), std::sync::mpsc::sync_channel::<()>(1));
     context.lifecycle.thread("ingest", move || {
         let result = ingest.run(source);
@@ -221,7 +225,7 @@ impl Report<'_> {
 /// none; rules without a camera apply to every one.
 fn tables(config: &Config, camera: &str, url: &str) -> anyhow::Result<Tables> {
     let mut tables = Tables::default();
-    let entries = app::entries(config, &[camera])?;
+    let entries = config.entries(&[camera])?;
     let ground =
         entries.cameras.iter().find(|entry| entry.id == camera).and_then(|entry| entry.ground.clone());
     tables.take_camera(&v1::Camera {
@@ -246,7 +250,7 @@ fn tables(config: &Config, camera: &str, url: &str) -> anyhow::Result<Tables> {
     }
     for rule in &rules {
         if rule.camera.is_empty() || rule.camera == camera {
-            cortex_detector::rules::validate(rule, &tables)
+            cortex_rules::validate(rule, &tables)
                 .map_err(|error| anyhow::anyhow!("rule {}: {error}", rule.id))?;
         }
     }

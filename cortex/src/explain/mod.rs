@@ -5,8 +5,8 @@ mod picture;
 
 use anyhow::{Context as _, bail};
 use cortex_alerter::terminal;
-use cortex_detector::rules::{Engine, Explained};
 use cortex_proto::v1;
+use cortex_rules::{Engine, Explained};
 use page::Page;
 use serde_json::json;
 

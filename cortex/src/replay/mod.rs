@@ -7,14 +7,14 @@ mod tests;
 
 use anyhow::{Context as _, bail};
 use compare::{Comparison, Pair};
-use cortex_detector::rules::{self, Engine};
 use cortex_proto::v1;
+use cortex_rules::{self as rules, Engine};
 use cortex_runtime::{Snapshot, config::entries::Entries};
 use plan::Plan;
 use serde_json::json;
 
 use crate::{
-    app, cli,
+    cli,
     config::{self, Config},
     past::{Past, Played, clock},
     print,
@@ -22,10 +22,10 @@ use crate::{
 
 /// Replays and prints what is different.
 pub(crate) fn run(config: &Config, options: &cli::Replay) -> anyhow::Result<()> {
-    let fresh = config::load_at(&options.rules).map_err(|errors| anyhow::anyhow!("{errors}"))?;
+    let fresh = config::load(Some(&options.rules)).map_err(|errors| anyhow::anyhow!("{errors}"))?;
     let past = Past::open(config, options.store.as_deref())?;
     let camera = camera(options, &fresh)?;
-    let entries = app::entries(&fresh, &[&camera])?;
+    let entries = fresh.entries(&[&camera])?;
     if options.from > options.to {
         bail!("--from {} is later than --to {}", clock(options.from), clock(options.to));
     }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cortex_detector::rules;
 use cortex_proto::v1;
+use cortex_rules as rules;
 use cortex_runtime::{Tables, config::entries::Entries};
 
 use crate::past;

@@ -108,7 +108,7 @@ fn lived(entries: &Entries) -> (TempDir, Past) {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.sqlite");
-    let config = config::load_demo().unwrap();
+    let config = crate::demo::config().unwrap();
     Sqlite::open(Some(&path), config.store.retention()).unwrap().write(&rows).unwrap();
     let past = Past::open(&config, Some(&path)).unwrap();
     (folder, past)

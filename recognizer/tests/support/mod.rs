@@ -3,13 +3,12 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
+use cortex_infer::{Config, Library, Provider};
 use cortex_models::{Face, Picture, Preprocessor};
 use cortex_proto::v1;
 use cortex_recognizer::{Enroller, Gallery};
 use cortex_runtime::{
-    CutChip,
-    infer::{Config, Library, Provider},
-    still,
+    CutChip, still,
     store::{Retention, Sqlite},
 };
 

@@ -73,6 +73,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("IdentityService/Enrol", &[Enroller, Administrator]),
     ("IdentityService/List", PEOPLE),
     ("IdentityService/Delete", &[Enroller, PrivacyOfficer, Administrator]),
+    ("IdentityService/Name", SEE_NAMES),
     ("LogService/Tail", WATCHERS),
     ("LogService/List", WATCHERS),
     ("LiveService/Watch", WATCHERS),
@@ -83,6 +84,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("CloakService/Redact", &ROLES),
     ("DebugService/Tap", ADMINISTRATORS),
     ("EmbedService/Embed", &[Enroller, Administrator]),
+    ("ProbeService/Probe", ADMINISTRATORS),
     ("AccessService/Issue", ADMINISTRATORS),
     ("AccessService/Revoke", ADMINISTRATORS),
 ];

@@ -3,17 +3,26 @@
 //!
 //! What is wrong is said all at once, each with file, line, column and what was probably meant.
 
+mod address;
+mod alerter;
 mod bounds;
 pub mod checks;
+mod cloaker;
+mod detector;
 pub mod entries;
 mod error;
 mod fit;
 mod ground;
+mod infer;
+mod ingest;
 mod merge;
+mod network;
 pub mod profile;
+mod recognizer;
 mod secret;
 mod sections;
 mod source;
+mod stages;
 mod watch;
 
 use std::{
@@ -23,10 +32,18 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
+pub use address::{AddressError, Policy, without_secrets};
+pub use alerter::Alerter;
+pub use cloaker::{Cloaker, Style};
+pub use detector::Detector;
 pub use error::{Errors, Problem};
+pub use infer::{Infer, Preference, Provider};
+pub use ingest::{Ingest, Transport};
+pub use recognizer::Recognizer;
 pub use secret::Secret;
 pub use sections::{Bus, Data, Format, Keys, Listen, Store, Telemetry};
 use source::Sources;
+pub use stages::Stages;
 pub use watch::watch;
 
 /// The documented reference: every key that runtime and stages know, with its default.
