@@ -37,14 +37,23 @@ config="$folder/cortex.toml"
 
 "$binaries/cortex" --config "$config" store migrate
 "$binaries/cortex" --config "$config" topics apply | tail -n 1
-for stage in detector recognizer cloaker ingest; do
-    CORTEX__DATA__DIR="$folder/$stage" CORTEX__LISTEN__ADDRESS=127.0.0.1:0 \
-        "$binaries/cortex" --config "$config" "$stage" 2>"$folder/$stage.log" &
+# start STAGE: its own binary, on a free port; what it says first is where.
+start() {
+    mkfifo "$folder/$1.said"
+    CORTEX__DATA__DIR="$folder/$1" CORTEX__LISTEN__ADDRESS=127.0.0.1:0 \
+        "$binaries/cortex-$1" --config "$config" >"$folder/$1.said" 2>"$folder/$1.log" &
     running+=($!)
-done
+}
+for stage in detector recognizer cloaker ingest; do start "$stage"; done
 say "logs of the stages: $folder/*.log"
+for stage in detector recognizer cloaker ingest; do
+    read -r said <"$folder/$stage.said" || { tail -n 5 "$folder/$stage.log" >&2; exit 1; }
+    said="${said##* }"
+    # The alerter asks all but the detector.
+    [ "$stage" = detector ] || export "CORTEX__STAGES__${stage^^}=${said%/readyz}"
+done
 say "alerts in another terminal: CORTEX__DATA__DIR=$folder/alerter $binaries/cortex --config $config watch"
-CORTEX__DATA__DIR="$folder/alerter" "$binaries/cortex" --config "$config" alerter 2>"$folder/alerter.log" &
+CORTEX__DATA__DIR="$folder/alerter" "$binaries/cortex-alerter" --config "$config" 2>"$folder/alerter.log" &
 running+=($!)
 # Whichever ends first ends all.
 wait -n "${running[@]}" || { tail -n 5 "$folder"/*.log >&2; exit 1; }

@@ -4,47 +4,17 @@
 
 mod support;
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-    time::Duration,
-};
+use std::{fs, process::Output, time::Duration};
 
 use cortex_runtime::store::{Retention, Scan, Sqlite, Store, table};
 use support::Cortex;
-
-/// A certificate for this machine, as an administrator would make it. Debian's ca-certificates bring `openssl`.
-fn certify(folder: &Path, name: &str) {
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(folder.join(format!("{name}.key")))
-        .arg("-out")
-        .arg(folder.join(format!("{name}.pem")))
-        .output()
-        .expect("openssl is there");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
 
 #[test]
 fn the_command_line_reaches_an_encrypted_front_with_a_token_of_its_role() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    certify(here, "ours");
-    certify(here, "theirs");
+    support::certify(here, "ours");
+    support::certify(here, "theirs");
     let (config, data) = (here.join("cortex.toml"), here.join("data"));
     let listen =
         format!("[listen]\ncertificate = \"{0}/ours.pem\"\nkey = \"{0}/ours.key\"\n", here.display());

@@ -20,7 +20,9 @@ async fn who_wakes_up_late_says_nothing_again() {
     // The site's partition is one of the second's, so the first answers for what it does not own.
     let (alerter, owner) = (fleet.start("alerter", "alerter-1"), fleet.start("alerter", "alerter-2"));
     // The first camera's partition is the first, and the first members of a group get the first partitions.
-    let (first, second) = (fleet.start("detector", "detector-1"), fleet.start("detector", "detector-2"));
+    let first = fleet.start("detector", "detector-1");
+    // `cortex detector` is the same stage.
+    let second = fleet.begin(fleet.command("detector-2").arg("detector"), "detector-2");
     let others = ["cloaker", "ingest"].map(|stage| fleet.start(stage, stage));
     let before = follow(&alerter, v1::Cursor::default(), |alerts, newest_us| {
         alerts.iter().any(|entry| newest_us > entry.first_us + ALLOWED_S * 200_000)

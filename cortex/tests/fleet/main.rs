@@ -8,5 +8,6 @@ mod support;
 mod analytics;
 mod death;
 mod freeze;
+mod hands;
 mod outage;
 mod recognition;

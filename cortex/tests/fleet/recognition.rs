@@ -1,7 +1,7 @@
-//! Somebody is enrolled at the alerter and known by the recognizer, from faces that the detector picked out: three
-//! processes, and nothing clear between the last two.
+//! Somebody is enrolled through the alerter by one request and known by the recognizer, from faces that the detector picked
+//! out: three processes, and nothing clear between the last two.
 //!
-//!     enroll ── alerter ──> store        camera ── ingest ── detector ── chips, sealed ── recognizer ──> identities
+//!     enroll ── alerter ── recognizer ──> store        camera ── ingest ── detector ── chips, sealed ── recognizer ──> identities
 
 use std::{fs, time::Instant};
 
@@ -25,8 +25,10 @@ fn who_is_enrolled_at_one_process_is_known_by_another() {
     );
     fs::write(&config, text).unwrap();
     let fleet = Fleet::new(config, folder.path());
-    let alerter = fleet.start("alerter", "alerter");
     let recognizer = fleet.start("recognizer", "recognizer");
+    let mut front = fleet.stage("alerter", "alerter");
+    front.env("CORTEX__STAGES__RECOGNIZER", format!("http://{}", recognizer.address));
+    let alerter = fleet.begin(&mut front, "alerter");
     let mut enroll = fleet.command("alerter");
     enroll
         .env("CORTEX__LISTEN__ADDRESS", &alerter.address)

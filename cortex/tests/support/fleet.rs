@@ -13,7 +13,7 @@ use cortex_runtime::{
     config::Secret,
 };
 
-use super::{Cortex, command};
+use super::{Cortex, command, configured};
 
 /// Tells the fleets of one test program apart.
 static FLEETS: AtomicU32 = AtomicU32::new(0);
@@ -74,9 +74,19 @@ impl Fleet {
         Kafka::open(settings).unwrap()
     }
 
-    /// The command with this fleet's servers.
+    /// The command line with this fleet's servers.
     pub fn command(&self, instance: &str) -> Command {
-        let mut command = command(&self.config, &self.data(instance));
+        self.here(command(&self.config, &self.data(instance)), instance)
+    }
+
+    /// A stage's own binary with this fleet's servers.
+    pub fn stage(&self, stage: &str, instance: &str) -> Command {
+        let binary = Path::new(env!("CARGO_BIN_EXE_cortex")).with_file_name(format!("cortex-{stage}"));
+        assert!(binary.is_file(), "{} is missing: `cargo build --workspace` makes it", binary.display());
+        self.here(configured(Command::new(binary), &self.config, &self.data(instance)), instance)
+    }
+
+    fn here(&self, mut command: Command, instance: &str) -> Command {
         command
             .env("CORTEX__BUS__URL", &self.bus)
             .env("CORTEX__BUS__INSTANCE", instance)
@@ -88,8 +98,13 @@ impl Fleet {
         command
     }
 
+    /// Starts a command of a process that is called `instance`.
+    pub fn begin(&self, command: &mut Command, instance: &str) -> Cortex {
+        Cortex::start(command, &self.data(instance))
+    }
+
     /// Starts a stage; `instance` tells its replicas apart.
     pub fn start(&self, stage: &str, instance: &str) -> Cortex {
-        Cortex::start(self.command(instance).arg(stage), &self.data(instance))
+        self.begin(&mut self.stage(stage, instance), instance)
     }
 }

@@ -83,6 +83,31 @@ pub fn camera() -> Camera {
     Camera::start(CameraOptions::new(clip())).unwrap()
 }
 
+/// A certificate for this machine, as an administrator would make it. Debian's ca-certificates bring `openssl`.
+pub fn certify(folder: &Path, name: &str) {
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-keyout")
+        .arg(folder.join(format!("{name}.key")))
+        .arg("-out")
+        .arg(folder.join(format!("{name}.pem")))
+        .output()
+        .expect("openssl is there");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
 /// A running Cortex.
 pub struct Cortex {
     child: Child,
@@ -93,7 +118,11 @@ pub struct Cortex {
 
 /// The command with this configuration and data folder.
 pub fn command(config: &Path, data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cortex"));
+    configured(Command::new(env!("CARGO_BIN_EXE_cortex")), config, data)
+}
+
+/// A binary's command with this configuration and data folder.
+pub fn configured(mut command: Command, config: &Path, data: &Path) -> Command {
     command
         .arg("--config")
         .arg(config)
@@ -187,7 +216,7 @@ impl Drop for Cortex {
 pub type Connection = InterceptedService<Channel, Bearer>;
 
 #[derive(Clone)]
-pub struct Bearer(MetadataValue<Ascii>);
+pub struct Bearer(pub MetadataValue<Ascii>);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
