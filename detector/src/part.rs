@@ -18,6 +18,9 @@ pub const PART: Part = Part::stage(Detector::NAME, |process| {
 /// A model cannot be loaded, or the bus cannot be read.
 pub fn start(process: &Process) -> anyhow::Result<()> {
     let config = &process.config;
+    if config.recognizer.enabled {
+        config.bus.seals_chips().map_err(anyhow::Error::msg)?;
+    }
     infer::pin(&Library::load(&config.infer)?, &config.infer)?;
     spawn(&process.context, config)
 }

@@ -85,12 +85,6 @@ impl Config {
                     .to_owned(),
             );
         }
-        if self.recognizer.enabled && self.bus.kafka().is_some_and(|settings| settings.key.is_none()) {
-            wrong.push(
-                "`recognizer.enabled` on a cluster needs `bus.key`, which seals faces on their way: `openssl rand -hex 32` makes one"
-                    .to_owned(),
-            );
-        }
         wrong.extend(self.entries_wrong());
         wrong
     }

@@ -44,6 +44,7 @@ pub fn gallery(config: &Config, store: &Arc<dyn Store>) -> anyhow::Result<Option
 pub fn start(process: &Process, gallery: Option<&Gallery>) -> anyhow::Result<()> {
     let Some(gallery) = gallery else { return Ok(()) };
     let config = &process.config;
+    config.bus.seals_chips().map_err(anyhow::Error::msg)?;
     infer::pin(&Library::load(&config.infer)?, &config.infer)?;
     spawn(&process.context, config, gallery, &process.audit)
 }

@@ -145,7 +145,14 @@ fn a_store_on_servers_has_an_address_and_its_password_elsewhere() {
 #[test]
 fn a_cluster_has_an_address_and_its_password_elsewhere() {
     let bus = "[bus]\nurl = \"kafka://one:9092,two:9092/city\"\nuser = \"cortex\"\npassword = \"hunter2\"";
-    let settings = load(bus).unwrap().bus.kafka().unwrap();
+    let open = load(bus).unwrap().bus;
+    assert!(
+        open.seals_chips().is_err_and(|said| said.contains("`bus.key`")),
+        "no face leaves a process in the clear"
+    );
+    let key = load(&format!("{bus}\nkey = \"{}\"", "c0".repeat(32))).unwrap().bus;
+    assert!(key.seals_chips().is_ok() && load("").unwrap().bus.seals_chips().is_ok());
+    let settings = open.kafka().unwrap();
     assert_eq!((settings.brokers.as_str(), settings.prefix.as_str()), ("one:9092,two:9092", "city."));
     assert!(!format!("{settings:?}").contains("hunter2"));
     let address = "cortex.toml:2:7: `bus.url` must name brokers as kafka://";
@@ -154,6 +161,7 @@ fn a_cluster_has_an_address_and_its_password_elsewhere() {
         ("url = \"kafka://one\"", address),
         ("url = \"nats://one:4222\"", "cortex.toml:2:7: `bus.url` must begin with embedded:// or kafka://"),
         ("url = \"kafka://one:9092\"\nuser = \"cortex\"", "`bus.user` and `bus.password` belong together"),
+        ("key = \"hunter2\"", "`bus.key` must be 64 hexadecimal digits"),
         ("session_s = 3.0", "`bus.session_s` must be 6 to 60 seconds"),
     ] {
         let wrong = wrong(&format!("[bus]\n{text}")).join("\n");

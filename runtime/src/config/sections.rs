@@ -1,6 +1,6 @@
 //! The sections that every process has, whatever stages run in it.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -217,6 +217,19 @@ impl Bus {
         wrong
     }
 
+    /// Refuses a cluster without a key for the faces that detectors send to recognizers. Others need none.
+    ///
+    /// # Errors
+    /// What to do.
+    pub fn seals_chips(&self) -> Result<(), String> {
+        if self.url.starts_with("kafka://") && self.key.expose().is_empty() {
+            return Err("recognition on a cluster needs `bus.key`, which seals faces on their way and is the same for \
+                        detectors and recognizers: `openssl rand -hex 32` makes one"
+                .to_owned());
+        }
+        Ok(())
+    }
+
     /// How many bytes the embedded log may have.
     pub fn budget(&self) -> u64 {
         (self.budget_gib * GIB as f64) as u64
@@ -238,7 +251,7 @@ impl Bus {
             password: self.password.clone(),
             tls: self.tls,
             ca: self.ca.clone(),
-            key: Key::parse(self.key.expose()).map(Arc::new),
+            key: Key::parse(self.key.expose()).map(std::sync::Arc::new),
             replication: self.replication,
             session: Duration::from_secs_f64(self.session_s),
         })
