@@ -1,6 +1,6 @@
 //! The command line of a stage's own binary, and what every command shares.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
@@ -8,6 +8,9 @@ use crate::{Part, config, run};
 
 /// Exit code of a configuration that is wrong (EX_USAGE of sysexits.h).
 pub const USAGE: u8 = 64;
+
+/// How long what still runs at the end may take.
+const LAST: Duration = Duration::from_secs(2);
 
 /// One stage of a Cortex fleet. Bus and store are shared with the others; `cortex` has the other commands.
 #[derive(Debug, Parser)]
@@ -47,7 +50,8 @@ pub fn main(binary: &'static str, part: Part) -> ExitCode {
 pub fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(work);
-    // What is stuck was named already, and must not hold the exit up.
-    runtime.shutdown_background();
+    // Clients of servers have threads of their own, which must not run on while the libraries under them are taken down.
+    // What is stuck was named already, and does not hold the exit up for longer.
+    runtime.shutdown_timeout(LAST);
     outcome
 }

@@ -172,7 +172,11 @@ impl Cortex {
     /// Asks it to end, and answers whether it ended well.
     pub fn terminate(mut self) -> bool {
         self.signal("TERM");
-        self.child.wait().unwrap().success()
+        let status = self.child.wait().unwrap();
+        if !status.success() {
+            eprintln!("{} ended with {status}", self.data.display());
+        }
+        status.success()
     }
 
     /// Sends it a signal.
