@@ -6,10 +6,9 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::Path,
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    process::Command,
+    sync::{Arc, Mutex, PoisonError},
     thread,
-    time::Duration,
 };
 
 use anyhow::{Context, ensure};
@@ -19,6 +18,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use super::Options;
+use crate::fleet::Running;
 
 /// Ingest's jitter buffer; a frame has arrived once it left that and the decoder.
 pub(super) const JITTER_MS: u32 = 100;
@@ -26,29 +26,15 @@ pub(super) const JITTER_MS: u32 = 100;
 /// Zones over the measured camera's picture, across and down: somebody enters one about every second.
 const GRID: (usize, usize) = (8, 6);
 
-/// How long Cortex may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// Everything that runs; dropping it ends it.
 pub(super) struct Plant {
     address: String,
     token: String,
     latencies_ms: Arc<Mutex<Vec<f64>>>,
-    _watch: Ended,
-    _cortex: Ended,
+    _watch: Running,
+    _cortex: Running,
     _camera: Camera,
     _folder: TempDir,
-}
-
-/// A child that ends with its owner.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        // Ending a child that ended already fails, which is as good.
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }
 
 impl Plant {
@@ -64,24 +50,13 @@ impl Plant {
         let config = folder.path().join("cortex.toml");
         let data = folder.path().join("data");
         fs::write(&config, text(options, &data, &camera.url(), rate, others, others_rate)?)?;
-        let mut cortex = spawn(&options.cortex, &config, &["up"])?;
-        let output = cortex.0.stdout.take().context("cortex's output is read")?;
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            BufReader::new(output).lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
-        });
-        let address = loop {
-            let line = lines.recv_timeout(PATIENCE).context("cortex up printed no login link")?;
-            if let Some(link) = line.trim().strip_prefix("http://") {
-                break link.split('/').next().unwrap_or_default().to_owned();
-            }
-        };
+        let cortex = Running::start(command(&options.cortex, &config).arg("up"))?;
+        let address = cortex.address.clone();
         let token = fs::read_to_string(data.join("cli.token"))?.trim().to_owned();
         // The port was chosen by the system; the subscriber must be told.
         let told = fs::read_to_string(&config)?.replace("127.0.0.1:0", &address);
         fs::write(&config, told)?;
-        let mut watch = spawn(&options.cortex, &config, &["watch", "--json"])?;
-        let output = watch.0.stdout.take().context("watch's output is read")?;
+        let (watch, output) = Running::spawn(command(&options.cortex, &config).args(["watch", "--json"]))?;
         let latencies_ms = Arc::new(Mutex::new(Vec::new()));
         let taken = latencies_ms.clone();
         thread::spawn(move || {
@@ -129,11 +104,10 @@ impl Plant {
     }
 }
 
-fn spawn(cortex: &Path, config: &Path, arguments: &[&str]) -> anyhow::Result<Ended> {
+fn command(cortex: &Path, config: &Path) -> Command {
     let mut command = Command::new(cortex);
-    command.arg("--config").arg(config).args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    Ok(Ended(command.spawn().with_context(|| format!("cannot start {}", cortex.display()))?))
+    command.arg("--config").arg(config);
+    command
 }
 
 /// The configuration of a run.
