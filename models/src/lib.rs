@@ -6,6 +6,7 @@
 
 mod align;
 mod bilinear;
+pub mod card;
 mod classes;
 pub mod decode;
 mod geometry;
@@ -15,6 +16,7 @@ mod prepare;
 mod tensor;
 
 pub use align::{ARCFACE_112, DLIB_150, Similarity, chip, mirror, normalise, quality_of_pose};
+pub use card::{Card, CardError};
 pub use classes::{COCO, Group, class_name, group_of};
 pub use decode::{DecodeError, Detection, Face, Pose};
 pub use geometry::{Rect, nms};

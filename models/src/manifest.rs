@@ -1,10 +1,16 @@
 //! `models.toml`: which files there are, where they are from, and how they are read.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
 use crate::{
+    card::{Card, CardError},
     picture::Picture,
     prepare::{Fit, multiple_of_32},
     tensor::Tensor,
@@ -12,6 +18,9 @@ use crate::{
 
 /// The manifest that ships with Cortex.
 const SHIPPED: &str = include_str!("../models.toml");
+/// The threshold cards that ship with Cortex, by the name that the manifest has for them.
+const CARDS: [(&str, &str); 1] =
+    [("cards/dlib-resnet-128.toml", include_str!("../cards/dlib-resnet-128.toml"))];
 
 /// Every model by name.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,6 +28,9 @@ const SHIPPED: &str = include_str!("../models.toml");
 pub struct Manifest {
     /// Every model by name.
     pub models: BTreeMap<String, Model>,
+    /// Folder of the file; none for the one that ships.
+    #[serde(skip)]
+    folder: Option<PathBuf>,
 }
 
 /// One model.
@@ -50,6 +62,9 @@ pub struct Model {
     /// Embeddings of one space may be compared; no others.
     #[serde(default)]
     pub embedding_space: String,
+    /// Threshold card of the embedding space, a file beside the manifest; empty for none.
+    #[serde(default)]
+    pub card: String,
 }
 
 /// What a model is for.
@@ -167,8 +182,41 @@ impl Manifest {
 
     /// A manifest from a file.
     pub fn load(path: &Path) -> Result<Self, ManifestError> {
-        let read = std::fs::read_to_string(path);
-        Self::parse(&read.map_err(|source| ManifestError::Read { path: path.display().to_string(), source })?)
+        let read = fs::read_to_string(path);
+        let read = read.map_err(|source| ManifestError::Read { path: path.display().to_string(), source })?;
+        Ok(Self { folder: path.parent().map(Path::to_owned), ..Self::parse(&read)? })
+    }
+
+    /// The threshold card of an embedding space; `None` when no model of the space names one. A card that ships is
+    /// found without its file, so that a copy of the manifest can stand alone.
+    ///
+    /// # Errors
+    /// The card that is named is not there, is none, or is another space's.
+    pub fn card(&self, space: &str) -> Result<Option<Card>, CardError> {
+        let named = |model: &&Model| model.embedding_space == space && !model.card.is_empty();
+        let Some(name) = self.models.values().find(named).map(|model| model.card.as_str()) else {
+            return Ok(None);
+        };
+        let shipped = CARDS.iter().find(|(card, _)| *card == name).map(|(_, text)| (*text).to_owned());
+        let path = self.folder.as_deref().unwrap_or_else(|| Path::new("")).join(name);
+        let text = match (self.folder.as_ref().map(|_| fs::read_to_string(&path)), shipped) {
+            (Some(Ok(text)), _) | (None, Some(text)) => text,
+            (Some(Err(error)), Some(text)) if error.kind() == ErrorKind::NotFound => text,
+            (Some(Err(source)), _) => {
+                return Err(CardError::Read { path: path.display().to_string(), source });
+            }
+            (None, None) => {
+                return Err(CardError::Refused(space.to_owned(), format!("{name} does not ship")));
+            }
+        };
+        let card = Card::parse(&text)?;
+        if card.embedding_space != space {
+            return Err(CardError::Refused(
+                space.to_owned(),
+                format!("{name} is of `{}`", card.embedding_space),
+            ));
+        }
+        Ok(Some(card))
     }
 
     /// The model of this name.
@@ -253,6 +301,25 @@ mod tests {
         assert_eq!(own("decoder = 'scrfd'").unwrap(), 0.3);
         assert_eq!(own("decoder = 'scrfd'\niou = 0.4").unwrap(), 0.4);
         assert!(own("decoder = 'scrfd'\niou = 40").is_err());
+    }
+
+    #[test]
+    fn a_manifest_of_ones_own_finds_its_cards_and_those_that_ship() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let beside = Manifest::load(&folder.join("models.toml")).unwrap();
+        assert_eq!(
+            beside.card("dlib-resnet-128").unwrap(),
+            Manifest::shipped().card("dlib-resnet-128").unwrap()
+        );
+        let elsewhere = Manifest { folder: Some(folder.join("nowhere")), ..Manifest::shipped() };
+        assert!(elsewhere.card("dlib-resnet-128").unwrap().is_some());
+        let own = |card: &str| {
+            let text = format!("{OWN}decoder = 'scrfd'\nembedding_space = 'own'\ncard = '{card}'");
+            Manifest::parse(&text).unwrap().card("own").map_err(|error| error.to_string())
+        };
+        assert!(own("cards/own.toml").unwrap_err().contains("cards/own.toml"));
+        assert!(own("cards/dlib-resnet-128.toml").unwrap_err().contains("is of `dlib-resnet-128`"));
+        assert_eq!(own("").unwrap(), None);
     }
 
     #[test]
