@@ -150,7 +150,7 @@ pub(crate) enum Command {
     },
     /// Run recorded footage through every stage, as fast as this machine can.
     Analyze(Analyze),
-    /// Judge the results of `analyze` against truth that people wrote.
+    /// Judge the results of `analyze` against truth that people wrote, or how well faces are told apart.
     #[command(subcommand)]
     Eval(Eval),
     /// Say why an alert was told, or why none was.
@@ -342,7 +342,87 @@ pub(crate) enum Eval {
     Tracks(EvalTracks),
     /// Alerts: recall, false alerts per camera-hour and delay of each rule.
     Rules(EvalRules),
+    /// Faces, one to one: accuracy by ten folds, true matches at rare false ones.
+    Faces(EvalFaces),
+    /// Faces, one to many: who of a list is missed where false alarms are rare.
+    Watchlist(EvalWatchlist),
 }
+
+#[derive(Debug, Args)]
+#[command(after_long_help = PAIRS)]
+pub(crate) struct EvalFaces {
+    /// Pairs of pictures, a line each; `--help` shows the forms.
+    #[arg(long)]
+    pub(crate) pairs: PathBuf,
+    /// Folder that the pictures' paths begin at; without it the folder of the pairs.
+    #[arg(long)]
+    pub(crate) images: Option<PathBuf>,
+    /// What is judged, and how it is told.
+    #[command(flatten)]
+    pub(crate) model: EvalModel,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = FOLDERS)]
+pub(crate) struct EvalWatchlist {
+    /// Pictures of the people of the list.
+    #[arg(long)]
+    pub(crate) gallery: PathBuf,
+    /// Other pictures of them; people who are not in the gallery are strangers.
+    #[arg(long)]
+    pub(crate) probes: PathBuf,
+    /// Pictures of more strangers, whatever their names.
+    #[arg(long)]
+    pub(crate) strangers: Option<PathBuf>,
+    /// What is judged, and how it is told.
+    #[command(flatten)]
+    pub(crate) model: EvalModel,
+}
+
+/// What both judgements of faces need.
+#[derive(Debug, Args)]
+pub(crate) struct EvalModel {
+    /// Embedding model of the manifest, by name; without it the one that the configuration picks.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Also write the thresholds into this card, in place of what it had of the model.
+    #[arg(long)]
+    pub(crate) card: Option<PathBuf>,
+    /// Pictures worked on at once; without it, one a core. The answer is the same for any number.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZero<usize>>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How files of pairs look, and what is counted.
+const PAIRS: &str = "\
+A file of pairs, apart by blanks, commas or tabs, with a line of headings or without:
+
+  ada/1.jpg ada/2.jpg 1        # also same, true
+  ada/1.jpg \"bob b/7.jpg\" 0   # also different, false
+  ada/1.jpg cy/3.jpg 0 4       # a fourth column names the fold
+
+or as of Labelled Faces in the Wild, perhaps after a line with folds and pairs of each kind a fold; pictures are
+name/name_0001.jpg, or name_0001.jpg:
+
+  10   300
+  Ada  1  12
+  Ada  1  Bob  7
+
+Without folds the pairs are divided into ten. Of each picture the large and central face is taken; a pair with a picture
+without a face is as unlike as can be, and counted. Pairs with a picture that cannot be read are left out, and the exit
+code is 1.";
+
+/// How folders of people look, and what is counted.
+const FOLDERS: &str = "\
+Folders: person/picture.jpg, or group/person/picture.jpg, then also by group, or person_0001.jpg without folders.
+
+A threshold is taken from the strangers' highest similarities, at 5 %, 1 % and none of them; somebody enrolled is missed
+when they are below it, or when somebody else comes first. Told for each picture, and for all pictures of a person as
+one, as the stage fuses the views of a track. Of each picture the large and central face is taken; one without a face
+finds nobody. Pictures that cannot be read are left out, and the exit code is 1.";
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalTracks {

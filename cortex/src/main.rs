@@ -11,6 +11,7 @@ mod eval;
 mod explain;
 mod export;
 mod past;
+mod pictures;
 mod redact;
 mod remote;
 mod replay;
@@ -83,7 +84,7 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         Command::Embed(options) => embed::run(&config, &options),
         Command::Redact { input, out } => redact::run(&config, &input, &out),
         Command::Analyze(options) => analyze::run(config, &options),
-        Command::Eval(what) => eval::run(&what),
+        Command::Eval(what) => eval::run(&config, &what),
         Command::Explain(options) => explain::run(&config, &options),
         Command::Export(options) => export::run(&config, &options),
         Command::Replay(options) => replay::run(&config, &options),

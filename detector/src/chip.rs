@@ -12,7 +12,7 @@ const MARGIN: f32 = 1.6;
 const WIDE: f32 = 112.0;
 
 /// How good a view of a face is, 0..1: width, sharpness, frontality and the detector's score.
-pub(crate) fn quality(picture: &Picture, face: &Face) -> f32 {
+pub fn quality(picture: &Picture, face: &Face) -> f32 {
     let size = (face.rect.width() / WIDE).clamp(0.0, 1.0);
     let sharp = (sharpness(picture, face.rect) / 12.0).clamp(0.0, 1.0);
     (0.35 * size + 0.25 * sharp + 0.25 * quality_of_pose(&face.landmarks) + 0.15 * face.score).clamp(0.0, 1.0)

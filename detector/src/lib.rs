@@ -28,6 +28,7 @@ mod stage;
 mod states;
 mod track;
 
+pub use chip::quality;
 pub use cortex_runtime::config::Detector as Config;
 pub use error::Error;
 pub use model::{Models, Seen};

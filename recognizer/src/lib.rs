@@ -26,3 +26,4 @@ pub use hands::Hands;
 pub use model::{Embedding, Model};
 pub use part::{PART, gallery, spawn, start};
 pub use stage::{Audit, Input, Recognizer};
+pub use track::Views;

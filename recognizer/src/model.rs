@@ -30,8 +30,19 @@ impl Model {
     /// Loads the model that the configuration picks.
     pub fn load(library: &Library, infer: &infer::Config) -> Result<Self, Error> {
         let manifest = infer::manifest(infer)?;
-        let name = infer::pick(infer, &manifest, Task::Embedding)?;
-        let model = manifest.model(&name).map_err(infer::Error::from)?.clone();
+        Self::open(library, infer, &infer::pick(infer, &manifest, Task::Embedding)?)
+    }
+
+    /// Loads the embedding model of this name.
+    pub fn open(library: &Library, infer: &infer::Config, name: &str) -> Result<Self, Error> {
+        let manifest = infer::manifest(infer)?;
+        let model = manifest.model(name).map_err(infer::Error::from)?.clone();
+        if model.task != Task::Embedding {
+            return Err(Error::Refused(format!(
+                "model `{name}` is for {:?}, not for embeddings",
+                model.task
+            )));
+        }
         let session = Session::open(library, infer, &model)?;
         Ok(Self { model, session })
     }

@@ -4,7 +4,7 @@ use crate::{Config, Embedding, Gallery, gallery::Match};
 
 /// The views of one track.
 #[derive(Debug, Default)]
-pub(crate) struct Views {
+pub struct Views {
     /// The quality-weighted sum of the views' vectors.
     sum: Vec<f32>,
     /// How many views are in it.
@@ -23,13 +23,20 @@ pub(crate) enum Verdict {
 }
 
 impl Views {
-    /// One more view.
-    pub(crate) fn add(&mut self, view: &Embedding, quality: f32) {
+    /// One more view, of this quality, 0..1.
+    pub fn add(&mut self, view: &Embedding, quality: f32) {
         self.sum.resize(view.0.len(), 0.0);
         let weight = quality.max(0.05);
         self.sum.iter_mut().zip(&view.0).for_each(|(sum, value)| *sum += weight * value);
         self.shots += 1;
         self.best = self.best.max(quality);
+    }
+
+    /// The mean of the views' vectors, weighted by their quality, of length one; empty before the first view.
+    pub fn mean(&self) -> Embedding {
+        let mut mean = self.sum.clone();
+        cortex_models::normalise(&mut mean);
+        Embedding(mean)
     }
 
     /// What the views say together. `ended`: no more will come. `None` while it is too early to tell.
@@ -44,9 +51,7 @@ impl Views {
         if self.shots == 0 || !(enough || ended) {
             return None;
         }
-        let mut mean = Embedding(self.sum.clone());
-        cortex_models::normalise(&mut mean.0);
-        match gallery.nearest(&mean, space) {
+        match gallery.nearest(&self.mean(), space) {
             Some(found) if found.similarity >= config.threshold && enough => Some(Verdict::Known(found)),
             // One good view is too little for a match, and no sign of a stranger either.
             Some(found) if found.similarity >= config.threshold => None,

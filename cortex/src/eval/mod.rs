@@ -1,8 +1,17 @@
-//! How good what an analysis found is, against truth that people wrote.
+//! How good what an analysis found is, against truth that people wrote; how well a model tells faces apart.
 
+mod card;
 mod events;
+mod faces;
+mod identification;
+mod looks;
+mod operating;
+mod pairs;
+mod people;
 mod score;
 mod tracks;
+mod verification;
+mod watchlist;
 
 use std::path::Path;
 
@@ -10,13 +19,15 @@ use anyhow::{Context as _, bail};
 use score::{Boxed, Moment, Scores, score};
 use serde_json::Value;
 
-use crate::cli;
+use crate::{cli, config::Config};
 
-/// Judges tracks or alerts.
-pub(crate) fn run(what: &cli::Eval) -> anyhow::Result<()> {
+/// Judges tracks, alerts or faces.
+pub(crate) fn run(config: &Config, what: &cli::Eval) -> anyhow::Result<()> {
     match what {
         cli::Eval::Tracks(options) => tracks::run(options),
         cli::Eval::Rules(options) => events::run(options),
+        cli::Eval::Faces(options) => faces::run(config, options),
+        cli::Eval::Watchlist(options) => watchlist::run(config, options),
     }
 }
 
