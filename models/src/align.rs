@@ -44,7 +44,7 @@ impl Similarity {
     }
 
     /// Where the source of a target point is.
-    fn inverse(&self, x: f64, y: f64) -> (f64, f64) {
+    pub fn inverse(&self, x: f64, y: f64) -> (f64, f64) {
         let (x, y, d) = (x - self.tx, y - self.ty, self.a * self.a + self.b * self.b);
         ((self.a * x + self.b * y) / d, (self.a * y - self.b * x) / d)
     }

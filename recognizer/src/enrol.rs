@@ -1,11 +1,14 @@
 //! People into the gallery, from stills.
 
 use cortex_infer::{self as infer, Library, Session};
-use cortex_models::{Face, Manifest, Picture, Preprocessor, Task, decode, quality_of_pose};
+use cortex_models::{Face, Manifest, Picture, Preprocessor, Task, decode};
 use cortex_proto::v1;
 use cortex_runtime::{runner::wall_clock, still};
 
-use crate::{Embedding, Error, Gallery, Model, Person};
+use crate::{
+    Embedding, Error, Gallery, Model, Person,
+    quality::{SCORE, flaws, rivals},
+};
 
 /// Finds, judges and embeds the faces of stills.
 pub struct Enroller {
@@ -26,15 +29,9 @@ pub struct Embedded {
 /// small for the network (250 pixels at 320 are what its accuracy on Labelled Faces in the Wild was measured with);
 /// above, it costs time and finds what is none (of 43 faces 43 with one false at 640, with nine at 1,280).
 const SIDES: (usize, usize) = (320, 640);
-/// Score above which a face is one.
-const SCORE: f32 = 0.5;
 /// Where nothing is above that, score above which something may be one: 0.3 finds the face of all 7,701 pictures of
 /// Labelled Faces in the Wild's pairs.
 const PERHAPS: f32 = 0.3;
-/// Faces narrower than this are not enrolled, in pixels: twice the gate for recognition.
-const WIDE: f32 = 60.0;
-/// Faces turned further than this are not enrolled.
-const FRONTAL: f32 = 0.45;
 const PICTURES: usize = 16;
 /// A new person this similar to somebody enrolled is probably the same one.
 const SAME: f32 = 0.95;
@@ -155,25 +152,21 @@ impl Enroller {
     fn judge(&mut self, bytes: &[u8], gallery: &Gallery) -> (v1::PictureReport, Option<Embedding>) {
         let refused =
             |text: String, face_width: f32| (v1::PictureReport { accepted: false, text, face_width }, None);
-        let faces = match self.embed(bytes) {
-            Ok((_, faces)) => faces,
+        let (picture, found) = match self.embed(bytes) {
+            Ok(found) => found,
             Err(error) => return refused(error.to_string(), 0.0),
         };
-        let [Embedded { face, embedding }] = faces.as_slice() else {
-            return match faces.len() {
-                0 => refused("no face is seen".to_owned(), 0.0),
-                count => refused(
-                    format!("{count} faces are seen: cut the picture to one"),
-                    faces[0].face.rect.width(),
-                ),
-            };
+        let Some(Embedded { face, embedding }) = found.first() else {
+            return refused("no face is seen".to_owned(), 0.0);
         };
         let width = face.rect.width();
-        if width < WIDE {
-            return refused(format!("the face is {width:.0} pixels wide, {WIDE:.0} are needed"), width);
+        let faces: Vec<Face> = found.iter().map(|found| found.face).collect();
+        if rivals(&faces) > 0 {
+            return refused(format!("{} faces are seen: cut the picture to one", faces.len()), width);
         }
-        if quality_of_pose(&face.landmarks) < FRONTAL {
-            return refused("the face is turned away: a frontal one is needed".to_owned(), width);
+        let flaws: Vec<String> = flaws(&picture, face).iter().map(ToString::to_string).collect();
+        if !flaws.is_empty() {
+            return refused(flaws.join("; "), width);
         }
         let near = gallery.nearest(embedding, self.space()).filter(|near| near.similarity >= SAME);
         let text = match near {
@@ -190,6 +183,8 @@ impl Enroller {
             }
             None => format!("taken: the face is {width:.0} pixels wide"),
         };
+        let behind = if faces.len() > 1 { "; a much smaller face behind it is passed over" } else { "" };
+        let text = format!("{text}{behind}");
         (v1::PictureReport { accepted: true, text, face_width: width }, Some(embedding.clone()))
     }
 

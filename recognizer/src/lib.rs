@@ -13,8 +13,10 @@ mod enrol;
 mod error;
 mod gallery;
 mod hands;
+pub mod import;
 mod model;
 mod part;
+mod quality;
 mod stage;
 mod track;
 
@@ -25,5 +27,6 @@ pub use gallery::{Gallery, Match, Person};
 pub use hands::Hands;
 pub use model::{Embedding, Model};
 pub use part::{PART, gallery, spawn, start};
+pub use quality::{Flaw, flaws, rivals};
 pub use stage::{Audit, Input, Recognizer};
 pub use track::Views;

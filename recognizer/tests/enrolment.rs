@@ -19,6 +19,7 @@ fn a_person_is_enrolled_from_stills_and_poor_ones_are_refused_in_words() {
     let good = support::astronaut();
     let grey = still::encode(&Picture::rgb(320, 240, vec![128; 320 * 240 * 3]).unwrap(), 90);
     let far = support::shrunk(&good, 0.4);
+    let blurred = support::shrunk(&support::shrunk(&good, 0.15), 1.0 / 0.15);
     let broken = b"no picture".to_vec();
 
     let refused = enroller.enrol(&request("Nobody", vec![grey.clone(), broken.clone()]), &gallery);
@@ -26,11 +27,13 @@ fn a_person_is_enrolled_from_stills_and_poor_ones_are_refused_in_words() {
     assert!(why.contains("no face is seen"), "{why}");
     assert!(gallery.people().is_empty());
 
-    let answer =
-        enroller.enrol(&request(" Eileen ", vec![grey, far, broken, good.clone()]), &gallery).unwrap();
+    let answer = enroller
+        .enrol(&request(" Eileen ", vec![grey, far, broken, blurred, good.clone()]), &gallery)
+        .unwrap();
     let accepted: Vec<bool> = answer.reports.iter().map(|report| report.accepted).collect();
-    assert_eq!(accepted, [false, false, false, true], "{:?}", answer.reports);
+    assert_eq!(accepted, [false, false, false, false, true], "{:?}", answer.reports);
     assert!(answer.reports[1].text.contains("60 are needed"), "{}", answer.reports[1].text);
+    assert!(answer.reports[3].text.contains("blurred"), "{}", answer.reports[3].text);
     let people = gallery.people();
     let [person] = people.as_slice() else { panic!("one person") };
     assert_eq!((person.id.as_str(), person.name.as_str()), (answer.person.as_str(), "Eileen"));
