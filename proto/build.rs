@@ -4,13 +4,14 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "cortex/v1/common.proto",
     "cortex/v1/frame.proto",
     "cortex/v1/detection.proto",
     "cortex/v1/alert.proto",
     "cortex/v1/camera.proto",
     "cortex/v1/live.proto",
+    "cortex/v1/recognition.proto",
     "cortex/v1/services.proto",
 ];
 

@@ -1,9 +1,8 @@
 //! What needs another stage: in one process the stages themselves, in a fleet their own services.
 
-use cortex_process::{Call, Config, MOST_BYTES, Peer};
+use cortex_process::{Call, Config, MOST_BYTES, Peer, Recognition};
 use cortex_proto::v1::{
-    self, cloak_service_client::CloakServiceClient, embed_service_client::EmbedServiceClient,
-    identity_service_client::IdentityServiceClient, probe_service_client::ProbeServiceClient,
+    self, cloak_service_client::CloakServiceClient, probe_service_client::ProbeServiceClient,
 };
 
 /// The other stages, as far as requests need them.
@@ -13,16 +12,8 @@ pub struct Hands {
     pub probe: Call<v1::ProbeRequest, v1::ProbeResponse>,
     /// Cloaker: redact a still.
     pub redact: Call<v1::RedactRequest, v1::RedactResponse>,
-    /// Recognizer: embed the faces of a still.
-    pub embed: Call<v1::EmbedRequest, v1::EmbedResponse>,
-    /// Recognizer: enrol a person.
-    pub enrol: Call<v1::EnrolRequest, v1::EnrolResponse>,
-    /// Recognizer: everybody enrolled.
-    pub people: Call<v1::ListIdentitiesRequest, v1::ListIdentitiesResponse>,
-    /// Recognizer: forget a person.
-    pub forget: Call<v1::DeleteIdentityRequest, v1::DeleteIdentityResponse>,
-    /// Recognizer: what a person is called.
-    pub name: Call<v1::NameRequest, v1::NameResponse>,
+    /// Recognizer: who is enrolled, looked for and matched.
+    pub recognition: Recognition,
 }
 
 impl Hands {
@@ -41,16 +32,7 @@ impl Hands {
                 let client = CloakServiceClient::new(channel).max_decoding_message_size(MOST_BYTES);
                 { client }.redact(request).await
             }),
-            embed: recognizer
-                .call(|channel, request| async { EmbedServiceClient::new(channel).embed(request).await }),
-            enrol: recognizer
-                .call(|channel, request| async { IdentityServiceClient::new(channel).enrol(request).await }),
-            people: recognizer
-                .call(|channel, request| async { IdentityServiceClient::new(channel).list(request).await }),
-            forget: recognizer
-                .call(|channel, request| async { IdentityServiceClient::new(channel).delete(request).await }),
-            name: recognizer
-                .call(|channel, request| async { IdentityServiceClient::new(channel).name(request).await }),
+            recognition: Recognition::remote(&recognizer),
         })
     }
 }

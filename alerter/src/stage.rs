@@ -238,9 +238,10 @@ impl Partition {
     fn identity(&mut self, identity: &v1::Identity, say: &mut Say<'_>) {
         let known = !identity.person.is_empty();
         let text = if known {
-            format!("recognised, similarity {:.3} against {:.3}", identity.similarity, identity.threshold)
+            let (similarity, threshold) = (identity.similarity, identity.threshold);
+            format!("recognised, similarity {similarity:.3} against {threshold:.3}: {}", identity.reason)
         } else {
-            "not in the gallery".to_owned()
+            identity.reason.clone()
         };
         self.log(
             v1::LogEntry {

@@ -10,7 +10,8 @@ use cortex_proto::v1::{
     self, access_service_server::AccessService, alert_service_server::AlertService,
     camera_service_server::CameraService, cloak_service_server::CloakService,
     debug_service_server::DebugService, delete_rule_request, embed_service_server::EmbedService,
-    identity_service_server::IdentityService, rule_service_server::RuleService, upsert_rule_request,
+    identity_service_server::IdentityService, match_service_server::MatchService,
+    rule_service_server::RuleService, upsert_rule_request, watchlist_service_server::WatchlistService,
 };
 use cortex_runtime::access::roles::METHODS;
 use support::{Room, by_ada, camera};
@@ -104,6 +105,88 @@ fn cases() -> Vec<Case> {
             IdentityService::delete(v1::DeleteIdentityRequest { person: "p1".into() }),
             "forget",
             "p1"
+        ),
+        case!(
+            "IdentityService/Import",
+            IdentityService::import(v1::ImportRequest::default()),
+            "import",
+            "people"
+        ),
+        case!(
+            "IdentityService/Merge",
+            IdentityService::merge(v1::MergeRequest { person: "p1".into(), same: "p2".into() }),
+            "merge",
+            "p1"
+        ),
+        case!(
+            "IdentityService/Split",
+            IdentityService::split(v1::SplitRequest { person: "p2".into() }),
+            "split",
+            "p2"
+        ),
+        case!(
+            "IdentityService/Check",
+            IdentityService::check(v1::CheckRequest::default()),
+            "check",
+            "gallery"
+        ),
+        case!("IdentityService/Renew", IdentityService::renew(v1::RenewRequest {}), "renew", "gallery"),
+        case!(
+            "IdentityService/Sightings",
+            IdentityService::sightings(v1::SightingsRequest { person: "p1".into(), ..Default::default() }),
+            "sightings",
+            "p1"
+        ),
+        case!(
+            "IdentityService/Strangers",
+            IdentityService::strangers(v1::StrangersRequest {}),
+            "list",
+            "strangers"
+        ),
+        case!(
+            "IdentityService/Ignore",
+            IdentityService::ignore(v1::IgnoreRequest { stranger: "s1".into() }),
+            "ignore",
+            "s1"
+        ),
+        case!(
+            "IdentityService/Assign",
+            IdentityService::assign(v1::AssignRequest { stranger: "s1".into(), ..Default::default() }),
+            "assign",
+            "s1"
+        ),
+        case!(
+            "WatchlistService/List",
+            WatchlistService::list(v1::ListWatchlistsRequest {}),
+            "list",
+            "watchlists"
+        ),
+        case!(
+            "WatchlistService/Upsert",
+            WatchlistService::upsert(v1::UpsertWatchlistRequest {
+                watchlist: Some(v1::Watchlist { id: "wanted".into(), ..Default::default() })
+            }),
+            "upsert watchlist",
+            "wanted"
+        ),
+        case!(
+            "WatchlistService/Delete",
+            WatchlistService::delete(v1::DeleteWatchlistRequest { id: "wanted".into() }),
+            "delete watchlist",
+            "wanted"
+        ),
+        case!("MatchService/List", MatchService::list(v1::ListMatchesRequest::default()), "list", "matches"),
+        case!(
+            "MatchService/Decide",
+            MatchService::decide(v1::DecideRequest { r#match: "m1".into(), ..Default::default() }),
+            "decide",
+            "m1"
+        ),
+        case!(
+            "MatchService/Reveal",
+            MatchService::reveal(v1::RevealRequest { r#match: "m1".into() }),
+            "reveal",
+            "m1"
         ),
         case!(
             "CloakService/Redact",

@@ -6,6 +6,7 @@ mod clip;
 mod efficiency;
 mod facts;
 mod fleet;
+mod gallery;
 mod hop;
 mod latency;
 mod overload;
@@ -43,6 +44,8 @@ enum Benchmark {
     Recovery(recovery::Options),
     /// CPU time of a message through a camera's rules, and the size of what they remember
     Rules(rules::Options),
+    /// CPU time of a search of the gallery, against a scan of full vectors and against reading the memory; time to load one
+    Gallery(gallery::Options),
     /// Every benchmark with its defaults
     All(efficiency::Options),
     /// The unavoidable parts alone, once; what `efficiency` runs as a child
@@ -81,6 +84,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Facts(options) => facts::run(&options),
         Benchmark::Recovery(options) => recovery::run(&options),
         Benchmark::Rules(options) => rules::run(&options),
+        Benchmark::Gallery(options) => gallery::run(&options),
         Benchmark::All(options) => {
             efficiency::run(&options)?;
             overload::run(&overload::Options::beside(&options))?;

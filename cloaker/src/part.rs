@@ -44,9 +44,9 @@ impl Hands {
             let library = Library::load(&config.infer).map_err(|error| error.to_string())?;
             Redactor::load(&library, &config.infer, config.cloaker.clone()).map_err(|error| error.to_string())
         });
-        let redact = here(move |request: v1::RedactRequest| {
+        let redact = here(move |request: Request<v1::RedactRequest>| {
             redactor.with(|redactor| {
-                let done = redactor.redact(&request.picture);
+                let done = redactor.redact(&request.get_ref().picture);
                 let (picture, redacted) =
                     done.map_err(|error| Status::invalid_argument(error.to_string()))?;
                 Ok(v1::RedactResponse { picture, redacted: redacted as u32 })

@@ -9,15 +9,10 @@ pub(crate) const ALL: Part = Part { name: "cortex", alone: false, quiet: false, 
 fn start(process: &Process) -> anyhow::Result<Served> {
     let config = &process.config;
     let gallery = cortex_recognizer::gallery(config, &process.context.store)?;
-    let recognizer = cortex_recognizer::Hands::new(config, gallery.clone());
     let hands = Hands {
         probe: cortex_ingest::Hands::new(config).probe,
         redact: cortex_cloaker::Hands::new(config).redact,
-        embed: recognizer.embed,
-        enrol: recognizer.enrol,
-        people: recognizer.people,
-        forget: recognizer.forget,
-        name: recognizer.name,
+        recognition: cortex_recognizer::recognition(config, gallery.clone()),
     };
     let served = cortex_alerter::start(process, hands)?;
     cortex_detector::start(process)?;

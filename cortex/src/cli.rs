@@ -4,7 +4,7 @@ use std::{num::NonZero, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::past;
+use crate::{past, people};
 
 /// Watches cameras, warns early, says why, and shows nobody's face.
 #[derive(Debug, Parser)]
@@ -128,16 +128,16 @@ pub(crate) enum Command {
         days: Option<u32>,
     },
     /// Enrol a person from pictures.
-    Enroll {
-        /// What people call them.
-        name: String,
-        /// JPEG, PNG or WebP, one face in each.
-        #[arg(required = true)]
-        images: Vec<PathBuf>,
-        /// Raise an anomaly of this severity when they are seen: info, low, medium, high, critical.
-        #[arg(long)]
-        watch: Option<String>,
-    },
+    Enroll(people::Enroll),
+    /// The people enrolled: list, check, import, merge, split, renew, erase, and where they were seen.
+    #[command(subcommand)]
+    Gallery(people::Gallery),
+    /// Who is looked for, why, and how long.
+    #[command(subcommand)]
+    Watchlist(people::Watchlist),
+    /// Matches that two people must confirm.
+    #[command(subcommand)]
+    Match(people::Match),
     /// Print the faces of pictures with their embeddings.
     Embed(Embed),
     /// Redact the faces of pictures.

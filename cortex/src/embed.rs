@@ -38,7 +38,7 @@ fn as_json(path: &Path, picture: &Picture, faces: &[Embedded], space: &str) -> S
             "box": [rect.x1, rect.y1, rect.x2, rect.y2],
             "score": found.face.score,
             "landmarks": found.face.landmarks,
-            "embedding": found.embedding.0,
+            "embedding": found.embedding.vector,
             "model": space,
         })
     };

@@ -11,6 +11,7 @@ mod eval;
 mod explain;
 mod export;
 mod past;
+mod people;
 mod pictures;
 mod redact;
 mod remote;
@@ -78,9 +79,10 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         Command::Audit { command: cli::Audit::Verify } => audit::verify(&config),
         Command::Store { command: cli::Store::Migrate } => store::migrate(&config),
         Command::Precision { days } => block_on(remote::precision(&target, days)),
-        Command::Enroll { name, images, watch } => {
-            block_on(remote::enroll(&target, name, &images, watch.as_deref()))
-        }
+        Command::Enroll(enroll) => block_on(people::enroll(&target, &enroll)),
+        Command::Gallery(command) => block_on(people::gallery(&target, command)),
+        Command::Watchlist(command) => block_on(people::watchlist(&target, command)),
+        Command::Match(command) => block_on(people::matches(&target, command)),
         Command::Embed(options) => embed::run(&config, &options),
         Command::Redact { input, out } => redact::run(&config, &input, &out),
         Command::Analyze(options) => analyze::run(config, &options),

@@ -1,17 +1,13 @@
 //! Commands that talk to the running system.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, bail};
 use cortex_alerter::terminal;
 use cortex_proto::v1::{
     self, access_service_client::AccessServiceClient, alert_service_client::AlertServiceClient,
     camera_service_client::CameraServiceClient, debug_service_client::DebugServiceClient,
-    identity_service_client::IdentityServiceClient, subscribe_response::Event,
+    subscribe_response::Event,
 };
 use cortex_runtime::runner::wall_clock;
 use prost::Message;
@@ -26,7 +22,7 @@ use crate::{cli, config::Config, print};
 
 /// Sends the token of the local command line with every call.
 #[derive(Clone)]
-struct Bearer(MetadataValue<Ascii>);
+pub(crate) struct Bearer(MetadataValue<Ascii>);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -35,7 +31,7 @@ impl Interceptor for Bearer {
     }
 }
 
-type Connection = InterceptedService<Channel, Bearer>;
+pub(crate) type Connection = InterceptedService<Channel, Bearer>;
 
 /// How long `watch` waits before it connects again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -85,7 +81,7 @@ impl<'a> Target<'a> {
         })
     }
 
-    async fn connect(&self) -> anyhow::Result<Connection> {
+    pub(crate) async fn connect(&self) -> anyhow::Result<Connection> {
         let address = self.address();
         let mut endpoint = Endpoint::from_shared(address.clone())?;
         if address.starts_with("https://") {
@@ -273,33 +269,6 @@ pub(crate) async fn precision(target: &Target<'_>, days: Option<u32>) -> anyhow:
 }
 
 /// What the system answered, without gRPC's wrapping.
-fn said(status: Status) -> anyhow::Error {
+pub(crate) fn said(status: Status) -> anyhow::Error {
     anyhow::Error::msg(status.message().to_owned())
-}
-
-/// Enrols a person.
-pub(crate) async fn enroll(
-    target: &Target<'_>,
-    name: String,
-    images: &[PathBuf],
-    watch: Option<&str>,
-) -> anyhow::Result<()> {
-    let severities = ["info", "low", "medium", "high", "critical"];
-    let watch = match watch {
-        None => 0,
-        Some(word) => match severities.iter().position(|severity| *severity == word) {
-            Some(index) => index as i32 + 1,
-            None => bail!("--watch must be one of {}", severities.join(", ")),
-        },
-    };
-    let read = |path: &PathBuf| fs::read(path).with_context(|| format!("read {}", path.display()));
-    let pictures = images.iter().map(read).collect::<Result<_, _>>()?;
-    let mut client = IdentityServiceClient::new(target.connect().await?);
-    let enrolled = client.enrol(v1::EnrolRequest { name, pictures, watch }).await.map_err(said)?;
-    let enrolled = enrolled.into_inner();
-    for (path, report) in images.iter().zip(&enrolled.reports) {
-        print::line(&format!("{}: {}", path.display(), report.text));
-    }
-    print::line(&format!("enrolled as {}", enrolled.person));
-    Ok(())
 }

@@ -16,15 +16,11 @@ fn an_analysis_recognises_who_is_enrolled() {
     let (config, data) = (folder.path().join("cortex.toml"), folder.path().join("data"));
     fs::write(&config, "profile = 'research'\n[recognizer]\nenabled = true\nshots = 1\n").unwrap();
     let cortex = Cortex::up(&config, &data);
-    let mut enroll = support::command(&config, &data);
-    enroll
-        .env("CORTEX__LISTEN__ADDRESS", &cortex.address)
-        .args(["enroll", "Eileen"])
-        .arg(support::astronaut());
-    let enrolled = enroll.output().unwrap();
-    let said = String::from_utf8(enrolled.stdout).unwrap();
-    assert!(enrolled.status.success(), "{said}{}", String::from_utf8_lossy(&enrolled.stderr));
-    let person = said.lines().last().unwrap().strip_prefix("enrolled as ").unwrap().to_owned();
+    let person = support::enrolled(|| {
+        let mut command = support::command(&config, &data);
+        command.env("CORTEX__LISTEN__ADDRESS", &cortex.address);
+        command
+    });
 
     // While the system runs: it owns the store, the analysis reads it.
     let out = folder.path().join("out");

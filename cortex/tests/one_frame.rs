@@ -71,7 +71,7 @@ async fn a_frame_becomes_a_cloaked_picture_and_an_alert_that_says_why() {
     assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
 
     // Recognition is locked in this profile.
-    let enrol = v1::EnrolRequest { name: "somebody".into(), pictures: vec![vec![1]], watch: 0 };
+    let enrol = v1::EnrolRequest { name: "somebody".into(), pictures: vec![vec![1]], lists: vec![] };
     let refused = IdentityServiceClient::new(connection.clone()).enrol(enrol).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
 

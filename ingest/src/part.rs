@@ -56,9 +56,9 @@ impl Hands {
     /// Addresses come through the API, and logins are read anew for each.
     pub fn new(config: &Config) -> Self {
         let config = config.clone();
-        let probe = here(move |request| {
+        let probe = here(move |request: Request<v1::ProbeRequest>| {
             let logins = credentials(&config).map_err(|error| Status::internal(error.to_string()))?;
-            probe(&request, v1::Origin::Api, &config.ingest, &logins, PROBE)
+            probe(&request.into_inner(), v1::Origin::Api, &config.ingest, &logins, PROBE)
                 .map_err(|error| Status::unavailable(error.to_string()))
         });
         Self { probe }

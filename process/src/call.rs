@@ -36,13 +36,13 @@ pub fn as_caller<T, Q>(request: &Request<T>, message: Q) -> Request<Q> {
 
 /// Work of this process that may take long, on a thread that may wait.
 pub fn here<Q: Send + 'static, R: Send + 'static>(
-    work: impl Fn(Q) -> Result<R, Status> + Send + Sync + 'static,
+    work: impl Fn(Request<Q>) -> Result<R, Status> + Send + Sync + 'static,
 ) -> Call<Q, R> {
     let work = Arc::new(work);
     Arc::new(move |request| {
         let work = Arc::clone(&work);
         Box::pin(async move {
-            let done = tokio::task::spawn_blocking(move || work(request.into_inner())).await;
+            let done = tokio::task::spawn_blocking(move || work(request)).await;
             done.map_err(|_| Status::internal("the request panicked; the message is in the log"))?
         })
     })

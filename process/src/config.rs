@@ -79,6 +79,9 @@ impl Config {
         if self.recognizer.enabled {
             wrong.extend(self.profile.refusal(Capability::Recognition, "recognizer.enabled"));
         }
+        if self.recognizer.strangers_minutes > 0.0 {
+            wrong.extend(self.profile.refusal(Capability::UnknownClusters, "recognizer.strangers_minutes"));
+        }
         if self.detector.analytics && self.bus.kafka().is_none() {
             wrong.push(
                 "`detector.analytics` has no reader on a bus of one process: set `bus.url` to kafka://, or use `cortex export`"

@@ -10,6 +10,7 @@ pub mod config;
 mod engines;
 mod listener;
 pub mod print;
+mod recognition;
 mod run;
 
 use std::{path::PathBuf, sync::Arc};
@@ -20,6 +21,7 @@ use cortex_runtime::{Context, Fatal, access::Access, audit::Auditor, telemetry::
 pub use call::{Call, Lazy, MOST_BYTES, Peer, as_caller, here};
 pub use command::{USAGE, block_on, main};
 pub use config::Config;
+pub use recognition::Recognition;
 pub use run::run;
 
 /// What runs in a process.

@@ -1,12 +1,13 @@
 //! People into the gallery, from stills.
 
 use cortex_infer::{self as infer, Library, Session};
-use cortex_models::{Face, Manifest, Picture, Preprocessor, Task, decode};
+use cortex_models::{Face, Manifest, Picture, Preprocessor, Rect, Task, crop, decode, quality_of_pose};
 use cortex_proto::v1;
-use cortex_runtime::{runner::wall_clock, still};
+use cortex_runtime::still;
 
 use crate::{
     Embedding, Error, Gallery, Model, Person,
+    gallery::{Template, turn},
     quality::{SCORE, flaws, rivals},
 };
 
@@ -35,6 +36,11 @@ const PERHAPS: f32 = 0.3;
 const PICTURES: usize = 16;
 /// A new person this similar to somebody enrolled is probably the same one.
 const SAME: f32 = 0.95;
+/// A portrait is this much larger than the face, so that it can be found and aligned in it again.
+const MARGIN: f32 = 2.0;
+/// Longer side of a portrait in pixels, and its JPEG quality.
+const PORTRAIT: f32 = 320.0;
+const QUALITY: u8 = 95;
 
 impl Enroller {
     /// Loads the models that the configuration picks.
@@ -89,7 +95,7 @@ impl Enroller {
                 .iter()
                 .map(|point| v1::Point { x: point[0] / width, y: point[1] / height })
                 .collect(),
-            embedding: found.embedding.0,
+            embedding: found.embedding.vector.clone(),
             model: self.space().to_owned(),
         };
         Ok(v1::EmbedResponse {
@@ -109,50 +115,87 @@ impl Enroller {
         self.model.digest()
     }
 
-    /// Enrols a person; every picture is answered in plain words.
+    /// Enrols a person; every picture is answered in plain words. `keep_stills`: their faces are kept as well.
+    ///
+    /// # Errors
+    /// Name or lists are wrong, no picture can be used, or the gallery cannot be written.
     pub fn enrol(
         &mut self,
         request: &v1::EnrolRequest,
         gallery: &Gallery,
+        keep_stills: bool,
     ) -> Result<v1::EnrolResponse, Error> {
         let name = request.name.trim();
         if name.is_empty() || name.chars().count() > 100 {
             return Err(Error::Refused("name: 1 to 100 characters".to_owned()));
         }
-        if gallery.people().iter().any(|person| person.name == name) {
-            return Err(Error::Refused(format!("name: `{name}` is enrolled already")));
-        }
         if request.pictures.is_empty() || request.pictures.len() > PICTURES {
             return Err(Error::Refused(format!("pictures: 1 to {PICTURES}")));
         }
-        let (mut embeddings, mut reports) = (Vec::new(), Vec::new());
+        let (mut templates, mut stills, mut reports) = (Vec::new(), Vec::new(), Vec::new());
         for bytes in &request.pictures {
-            let (report, embedding) = self.judge(bytes, gallery);
-            embeddings.extend(embedding.map(|embedding| embedding.0));
+            let (report, taken) = self.judge(bytes, gallery);
             reports.push(report);
+            let Some((picture, found)) = taken else { continue };
+            templates.push(self.template(&found));
+            if keep_stills {
+                stills.push(portrait(&picture, found.face.rect));
+            }
         }
-        if embeddings.is_empty() {
+        if templates.is_empty() {
             let why: Vec<&str> = reports.iter().map(|report| report.text.as_str()).collect();
             return Err(Error::Refused(format!("no picture can be used: {}", why.join("; "))));
         }
-        let mut id = [0; 8];
-        getrandom::fill(&mut id).map_err(|error| Error::Refused(format!("draw an id: {error}")))?;
-        let person = Person {
-            id: hex::encode(id),
-            name: name.to_owned(),
-            space: self.space().to_owned(),
-            embeddings,
-            watch: request.watch,
-            enrolled_us: wall_clock(),
-        };
-        gallery.put(&person)?;
-        Ok(v1::EnrolResponse { person: person.id, reports })
+        let person =
+            Person { name: name.to_owned(), templates, enrolled_us: gallery.now(), ..Person::default() };
+        Ok(v1::EnrolResponse { person: gallery.add(person, &stills, &request.lists)?, reports })
     }
 
-    fn judge(&mut self, bytes: &[u8], gallery: &Gallery) -> (v1::PictureReport, Option<Embedding>) {
+    /// Makes templates of today's model for everybody who has none, from the stills that were kept.
+    ///
+    /// # Errors
+    /// A still cannot be opened or embedded, or the gallery cannot be written; who was done stays done.
+    pub fn renew(&mut self, gallery: &Gallery) -> Result<v1::RenewResponse, Error> {
+        let mut answer = v1::RenewResponse::default();
+        for known in gallery.people() {
+            let Some(person) = gallery.read(&known.id)? else { continue };
+            if person.templates.iter().any(|template| template.space == self.space()) {
+                continue;
+            }
+            let mut templates = Vec::new();
+            for still in gallery.stills(&known.id)? {
+                let (_, faces) = self.embed(&still)?;
+                templates.extend(faces.first().map(|found| self.template(found)));
+            }
+            if templates.is_empty() {
+                answer.without_stills.push(known.id);
+                continue;
+            }
+            gallery.change(&known.id, |person| {
+                person.templates.clone_from(&templates);
+                // A negative of another space is never compared again.
+                person.negatives.clear();
+                Ok(())
+            })?;
+            answer.renewed += 1;
+        }
+        Ok(answer)
+    }
+
+    fn template(&self, found: &Embedded) -> Template {
+        Template {
+            space: found.embedding.space.clone(),
+            model: self.model.digest().to_owned(),
+            quality: quality_of_pose(&found.face.landmarks),
+            turn: turn(&found.face.landmarks),
+            vector: found.embedding.vector.clone(),
+        }
+    }
+
+    fn judge(&mut self, bytes: &[u8], gallery: &Gallery) -> (v1::PictureReport, Option<(Picture, Embedded)>) {
         let refused =
             |text: String, face_width: f32| (v1::PictureReport { accepted: false, text, face_width }, None);
-        let (picture, found) = match self.embed(bytes) {
+        let (picture, mut found) = match self.embed(bytes) {
             Ok(found) => found,
             Err(error) => return refused(error.to_string(), 0.0),
         };
@@ -168,24 +211,16 @@ impl Enroller {
         if !flaws.is_empty() {
             return refused(flaws.join("; "), width);
         }
-        let near = gallery.nearest(embedding, self.space()).filter(|near| near.similarity >= SAME);
-        let text = match near {
-            Some(near) => {
-                let people = gallery.people();
-                let name = people
-                    .iter()
-                    .find(|person| person.id == near.person)
-                    .map_or("somebody", |person| &person.name);
-                format!(
-                    "taken, but it looks like {name}, who is enrolled already (similarity {:.3})",
-                    near.similarity
-                )
-            }
+        let text = match gallery.resembles(embedding).filter(|(_, similarity)| *similarity >= SAME) {
+            Some((person, similarity)) => format!(
+                "taken, but it looks like {}, who is enrolled already (similarity {similarity:.3})",
+                gallery.name(&person).unwrap_or_else(|| "somebody".to_owned()),
+            ),
             None => format!("taken: the face is {width:.0} pixels wide"),
         };
         let behind = if faces.len() > 1 { "; a much smaller face behind it is passed over" } else { "" };
-        let text = format!("{text}{behind}");
-        (v1::PictureReport { accepted: true, text, face_width: width }, Some(embedding.clone()))
+        let report = v1::PictureReport { accepted: true, text: format!("{text}{behind}"), face_width: width };
+        (report, Some((picture, found.swap_remove(0))))
     }
 
     fn find(&mut self, picture: &Picture) -> Result<Vec<Face>, Error> {
@@ -201,4 +236,18 @@ impl Enroller {
         }
         Ok(faces)
     }
+}
+
+/// A face with some of what is around it, as a JPEG.
+fn portrait(picture: &Picture, face: Rect) -> Vec<u8> {
+    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    let (cx, cy) = face.centre();
+    let half = face.width().max(face.height()) * MARGIN / 2.0;
+    let area = Rect::new(cx - half, cy - half, cx + half, cy + half).clip(width, height);
+    let (left, top) = (area.x1 as usize, area.y1 as usize);
+    let (w, h) = ((area.width() as usize).max(1), (area.height() as usize).max(1));
+    let cut = crop(picture, left, top, w, h);
+    let scale = (PORTRAIT / w.max(h) as f32).min(1.0);
+    let size = |side: usize| ((side as f32 * scale) as usize).max(1);
+    still::encode(&Preprocessor::default().scale(&cut, size(w), size(h)), QUALITY)
 }

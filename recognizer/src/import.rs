@@ -1,8 +1,9 @@
 //! Descriptors of a system that used face-api.js, as it writes them.
 //!
 //! They are vectors of the same network as [`crate::Model`]'s of space `dlib-resnet-128`, but of another crop, of no
-//! mirrored pass, and of their raw length (about 1.4). So they are a space of their own, [`SPACE`], with a measure of its own:
-//! two are one person when their euclidean distance is below [`DISTANCE`]. A probe of that space is the network's output
+//! mirrored pass, and of their raw length (about 1.4). So they are a space of their own, [`FACEAPI_128`], with a measure and a
+//! card of its own: a similarity is one less their euclidean distance, which for the older system was one person below 0.6. A
+//! probe of that space is the network's output
 //! for the chip as it is: neither added to its mirror image's nor brought to length one. Cosines, the thresholds of
 //! `dlib-resnet-128` and its card say nothing there, and how much the other crop costs was not measured: enrol from
 //! stills where there are any.
@@ -12,10 +13,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 /// The space of imported descriptors.
-pub const SPACE: &str = "faceapi-128";
-/// Euclidean distance of raw descriptors below which two are one person: the default of face-api.js, and of dlib, whose
-/// network it is.
-pub const DISTANCE: f32 = 0.6;
+pub const FACEAPI_128: &str = "faceapi-128";
 
 /// Numbers of a descriptor.
 const NUMBERS: usize = 128;

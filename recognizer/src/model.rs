@@ -7,18 +7,38 @@ use cortex_models::{
     self as models, ARCFACE_112, DLIB_150, Decoder, Picture, Task, Tensor, chip, mirror, normalise,
 };
 
-use crate::Error;
+use zeroize::Zeroize;
 
-/// A face as a point on the unit sphere of its space.
-#[derive(Clone, PartialEq)]
-pub struct Embedding(pub Vec<f32>);
+use crate::{Error, import::FACEAPI_128};
+
+/// A face as a point of an embedding space.
+#[derive(Clone, Default, PartialEq)]
+pub struct Embedding {
+    /// The space; vectors of two spaces never meet.
+    pub space: String,
+    /// Of length one: the sum of what the model says of the face and of its mirror image.
+    pub vector: Vec<f32>,
+    /// What the model said of the face alone, as long as it came: comparable with [`FACEAPI_128`]. Empty for a model
+    /// that is not that network.
+    pub plain: Vec<f32>,
+}
 
 impl fmt::Debug for Embedding {
     /// Biometric data never goes into a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Embedding({})", self.0.len())
+        write!(f, "Embedding({}, {} values)", self.space, self.vector.len())
     }
 }
+
+impl Drop for Embedding {
+    fn drop(&mut self) {
+        self.vector.zeroize();
+        self.plain.zeroize();
+    }
+}
+
+/// The space of the network that [`FACEAPI_128`] came from.
+const DLIB: &str = "dlib-resnet-128";
 
 /// The embedding model, ready to run.
 pub struct Model {
@@ -69,12 +89,17 @@ impl Model {
             _ => (&DLIB_150, 150),
         };
         let Some(chip) = chip(picture, landmarks, template, size) else { return Ok(None) };
-        let mut sum = self.run(&chip)?;
-        for (value, mirrored) in sum.iter_mut().zip(self.run(&mirror(&chip))?) {
-            *value += mirrored;
+        let plain = self.run(&chip)?;
+        let mirrored = self.run(&mirror(&chip))?;
+        let mut vector: Vec<f32> =
+            plain.iter().zip(mirrored).map(|(value, mirrored)| value + mirrored).collect();
+        normalise(&mut vector);
+        if !vector.iter().all(|value| value.is_finite()) {
+            return Ok(None);
         }
-        normalise(&mut sum);
-        Ok(sum.iter().all(|value| value.is_finite()).then_some(Embedding(sum)))
+        let space = self.space().to_owned();
+        let plain = if space == DLIB { plain } else { Vec::new() };
+        Ok(Some(Embedding { space, vector, plain }))
     }
 
     fn run(&mut self, chip: &Tensor) -> Result<Vec<f32>, Error> {
@@ -88,6 +113,15 @@ impl Model {
 impl Embedding {
     /// The cosine of the angle to another vector, -1..1.
     pub fn cosine(&self, other: &Self) -> f32 {
-        self.0.iter().zip(&other.0).map(|(a, b)| a * b).sum()
+        self.vector.iter().zip(&other.vector).map(|(a, b)| a * b).sum()
+    }
+
+    /// The values that are comparable with templates of a space; `None` when there are none.
+    pub(crate) fn in_space(&self, space: &str) -> Option<&[f32]> {
+        match space {
+            FACEAPI_128 if !self.plain.is_empty() => Some(&self.plain),
+            _ if space == self.space => Some(&self.vector),
+            _ => None,
+        }
     }
 }

@@ -5,15 +5,20 @@ use std::{
     sync::Arc,
 };
 
+use cortex_models::Picture;
 use cortex_proto::{Topic, topics, v1};
 use cortex_runtime::{
-    Collector, CutChip, Fatal, Key, Poison, Snapshot, Stage, StreamTime, Tables, bus::Record, stage,
+    Collector, CutChip, Fatal, Key, Poison, Snapshot, Stage, StreamTime, Tables, bus::Record, stage, still,
 };
-use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use crate::{
     Config, Embedding, Gallery, Model,
+    gallery::{Listed, Match, Search, Template, turn},
+    matches::{self, Evidence, Found},
+    sightings::Seen,
+    strangers::Met,
+    told,
     track::{Verdict, Views},
 };
 
@@ -25,9 +30,25 @@ pub enum Input {
     Detections(Arc<v1::Detections>),
 }
 
-/// Writes the audit row of a match, before it is published; a match that cannot be audited is not told. Given: camera,
-/// person id, similarity.
-pub type Audit = Arc<dyn Fn(&str, &str, f32) -> Result<(), String> + Send + Sync>;
+/// Writes the audit row of a match, before anything of it is published; a match that cannot be audited is not told.
+pub type Audit = Arc<dyn Fn(&Audited) -> Result<(), String> + Send + Sync>;
+
+/// A match as it is written down: when, with which gallery and lists, by which picture, how alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Audited {
+    /// Id of the camera.
+    pub camera: String,
+    /// Id of the person.
+    pub person: String,
+    /// Lists for which it counts, by id.
+    pub lists: Vec<String>,
+    /// The frame of the best shot, `epoch/seq`.
+    pub frame: String,
+    /// How similar, -1..1.
+    pub similarity: f32,
+    /// The version of the gallery that was searched.
+    pub gallery_version: u64,
+}
 
 /// The stage.
 pub struct Recognizer {
@@ -52,8 +73,10 @@ struct Camera {
 #[derive(Default)]
 struct Face {
     views: Views,
-    /// The best view, without its picture.
+    /// The best view, its picture and its vector.
     chip: v1::Chip,
+    picture: Option<Picture>,
+    embedding: Embedding,
     /// Stream time at which the track was last heard of, in microseconds.
     heard_us: i64,
 }
@@ -64,6 +87,8 @@ const SILENCE_US: i64 = 30_000_000;
 const PATIENCE_US: i64 = 3_000_000;
 /// Tracks remembered as told.
 const TOLD: usize = 500;
+/// JPEG quality of a face that is kept for those who must confirm a match.
+const STILL: u8 = 90;
 
 impl Recognizer {
     /// A recognizer with its model and gallery.
@@ -81,79 +106,213 @@ impl Recognizer {
 
     /// Judges a track and tells what is new.
     fn judge(&mut self, key: &Key, track: u64, ended: bool, out: &mut Collector) {
-        let Some(camera) = self.cameras.get_mut(key) else { return };
-        let Some(Face { views, chip, .. }) = camera.faces.get(&track) else { return };
-        let Some(verdict) = views.judge(&self.gallery, self.model.space(), &self.config, ended) else {
-            return;
-        };
-        let (person, similarity, watch) = match &verdict {
-            Verdict::Known(found) => (found.person.as_str(), found.similarity, found.watch),
-            Verdict::Unknown(similarity) => ("", *similarity, 0),
+        let Some(camera) = self.cameras.get(key) else { return };
+        let Some(face) = camera.faces.get(&track) else { return };
+        let Some(verdict) = face.views.judge(&self.gallery, &self.config, ended) else { return };
+        let person = match &verdict {
+            Verdict::Known(found, _) => found.person.as_str(),
+            _ => "",
         };
         // An unknown may become known, never the other way.
         if camera.told.get(&track).is_some_and(|told| person.is_empty() || told == person) {
             return;
         }
-        if !person.is_empty()
-            && let Err(error) = (self.audit)(key, person, similarity)
-        {
-            warn!(camera = %key, error, "match not told: its audit row cannot be written");
-            return;
-        }
-        camera.told.insert(track, person.to_owned());
-        while camera.told.len() > TOLD {
-            camera.told.pop_first();
-        }
-        let site = self.tables.site(key).to_owned();
-        let digest = Sha256::digest(format!("identity/{key}/{track}/{person}"));
-        let id = hex::encode(&digest[..16]);
         let identity = v1::Identity {
-            id: id.clone(),
             camera: key.to_string(),
-            site: site.clone(),
+            site: self.tables.site(key).to_owned(),
             track,
-            frame: chip.frame.clone(),
-            time_us: chip.time_us,
-            person: person.to_owned(),
-            similarity,
-            threshold: self.config.threshold,
-            shots: views.shots,
+            frame: face.chip.frame.clone(),
+            time_us: face.chip.time_us,
+            shots: face.views.shots(),
             embedding_space: self.model.space().to_owned(),
-            gallery_version: self.gallery_version,
+            gallery_version: self.gallery.version(),
+            ..Default::default()
         };
-        out.store(&identity);
-        out.publish(identity);
-        if watch > 0 {
-            let anomaly = v1::Anomaly {
-                id: hex::encode(&Sha256::digest(format!("watchlist/{id}"))[..16]),
-                camera: key.to_string(),
-                site,
-                rule: "watch-list".to_owned(),
-                kind: "watchlist".to_owned(),
-                severity: watch,
-                track,
-                class: "person".to_owned(),
-                began: chip.frame.clone(),
-                began_us: chip.time_us,
-                frame: chip.frame.clone(),
-                time_us: chip.time_us,
-                why: format!(
-                    "a person of the watch-list was recognised: similarity {similarity:.3} against {:.3}, {} views",
-                    self.config.threshold, views.shots
-                ),
-                measures: vec![v1::Measure {
-                    name: "similarity".to_owned(),
-                    value: f64::from(similarity),
-                    threshold: f64::from(self.config.threshold),
-                }],
-                r#box: chip.face,
-                models: BTreeMap::from([("embedding".to_owned(), self.model.digest().to_owned())]),
-                person: person.to_owned(),
-                ..Default::default()
-            };
-            out.store(&anomaly);
-            out.publish(anomaly);
+        let say = |state: v1::IdentityState, found: Option<&Match>, reason: String| v1::Identity {
+            id: told::id(&format!("identity/{key}/{track}/{}", state.as_str_name())),
+            similarity: found.map_or(-1.0, |found| found.similarity),
+            threshold: found.map_or(0.0, Match::threshold),
+            state: state as i32,
+            reason,
+            ..identity.clone()
+        };
+        match &verdict {
+            Verdict::Known(found, lists) => {
+                if !self.tell(identity, found, lists, face, out) {
+                    return;
+                }
+            }
+            Verdict::Candidate(found, why) => {
+                out.tell(say(
+                    v1::IdentityState::Candidate,
+                    Some(found),
+                    format!("resembles somebody: {why}"),
+                ));
+            }
+            Verdict::Unknown(found, why) => {
+                let mut identity =
+                    say(v1::IdentityState::Rejected, found.as_ref(), format!("nobody of a list: {why}"));
+                // A stranger counts once a track.
+                let met = (!camera.told.contains_key(&track)).then(|| self.meet(face, key)).flatten();
+                if let Some(met) = &met {
+                    identity.reason =
+                        format!("{}; stranger {}, seen {} times", identity.reason, met.id, met.seen);
+                    (identity.stranger, identity.stranger_seen) = (met.id.clone(), met.seen);
+                }
+                if met.is_none_or(|met| !met.ignored) {
+                    out.tell(identity);
+                }
+            }
+            Verdict::TooPoor(width) => {
+                let (width, needed) = (*width, self.config.min_width);
+                let why =
+                    format!("too poor to tell: the face is {width:.0} pixels wide, {needed:.0} are needed");
+                out.tell(say(v1::IdentityState::TooPoor, None, why));
+            }
         }
+        let person = person.to_owned();
+        let told = &mut self.cameras.entry(key.clone()).or_default().told;
+        told.insert(track, person);
+        while told.len() > TOLD {
+            told.pop_first();
+        }
+    }
+
+    /// Tells of somebody found: at once for lists that say so, and for the others that two people must confirm it.
+    /// `false` when it cannot be written down, so that it is tried again.
+    fn tell(
+        &self,
+        identity: v1::Identity,
+        found: &Match,
+        lists: &[Listed],
+        face: &Face,
+        out: &mut Collector,
+    ) -> bool {
+        let frame = identity.frame.clone().unwrap_or_default();
+        let audited = Audited {
+            camera: identity.camera.clone(),
+            person: found.person.clone(),
+            lists: lists.iter().map(|listed| listed.list.id.clone()).collect(),
+            frame: format!("{}/{}", frame.epoch, frame.seq),
+            similarity: found.similarity,
+            gallery_version: identity.gallery_version,
+        };
+        if let Err(error) = (self.audit)(&audited) {
+            warn!(camera = identity.camera, error, "match not told: its audit row cannot be written");
+            return false;
+        }
+        let (at_once, waiting): (Vec<&Listed>, Vec<&Listed>) =
+            lists.iter().partition(|listed| listed.list.without_confirmation);
+        let lowest =
+            |lists: &[&Listed]| lists.iter().map(|listed| listed.threshold).fold(f32::INFINITY, f32::min);
+        let ids = |lists: &[&Listed]| lists.iter().map(|listed| listed.list.id.clone()).collect();
+        let identity = v1::Identity { similarity: found.similarity, ..identity };
+        if !at_once.is_empty() {
+            let known = v1::Identity {
+                id: told::id(&format!("identity/{}/{}/{}", identity.camera, identity.track, found.person)),
+                person: found.person.clone(),
+                threshold: lowest(&at_once),
+                state: v1::IdentityState::Confirmed as i32,
+                reason: "similar enough over all views".to_owned(),
+                lists: ids(&at_once),
+                ..identity.clone()
+            };
+            for listed in &at_once {
+                if listed.list.severity > 0 {
+                    let known = v1::Identity { threshold: listed.threshold, ..known.clone() };
+                    let mut anomaly = told::anomaly(&known, &listed.list, self.model.digest());
+                    anomaly.r#box = face.chip.face;
+                    out.raise(anomaly);
+                }
+            }
+            out.store(&Seen(&known));
+            out.tell(known);
+        }
+        for listed in &waiting {
+            self.ask(&identity, found, listed, face, out);
+        }
+        if !waiting.is_empty() && at_once.is_empty() {
+            out.tell(v1::Identity {
+                id: told::id(&format!("candidate/{}/{}/{}", identity.camera, identity.track, found.person)),
+                threshold: lowest(&waiting),
+                state: v1::IdentityState::Candidate as i32,
+                reason: "two people must confirm it".to_owned(),
+                lists: ids(&waiting),
+                ..identity
+            });
+        }
+        true
+    }
+
+    /// Which stranger it is, where they are told apart.
+    fn meet(&self, face: &Face, camera: &str) -> Option<Met> {
+        let met = self.gallery.strangers()?.meet(&face.views.fused(), camera, self.gallery.now());
+        met.inspect_err(|error| warn!(%error, "stranger not told apart")).ok()
+    }
+
+    /// Puts a match before people who must confirm it.
+    fn ask(&self, identity: &v1::Identity, found: &Match, listed: &Listed, face: &Face, out: &mut Collector) {
+        let found_us = self.gallery.now();
+        let Listed { list, threshold } = listed;
+        let told = v1::Match {
+            id: matches::id(found_us, &identity.camera, identity.track, &found.person, &list.id),
+            list: list.id.clone(),
+            camera: identity.camera.clone(),
+            site: identity.site.clone(),
+            track: identity.track,
+            frame: identity.frame.clone(),
+            time_us: identity.time_us,
+            similarity: found.similarity,
+            threshold: *threshold,
+            shots: identity.shots,
+            gallery_version: identity.gallery_version,
+            state: v1::MatchState::Candidate as i32,
+            person: found.person.clone(),
+            found_us,
+            face: face.chip.face,
+            ..Default::default()
+        };
+        let points: Vec<[f32; 2]> = face.chip.landmarks.iter().map(|point| [point.x, point.y]).collect();
+        let evidence = Evidence {
+            face: face.picture.as_ref().map(|picture| still::encode(picture, STILL)).unwrap_or_default(),
+            template: Template {
+                space: face.embedding.space.clone(),
+                model: self.model.digest().to_owned(),
+                quality: face.chip.quality,
+                turn: <[[f32; 2]; 5]>::try_from(points).map_or(0.0, |landmarks| turn(&landmarks)),
+                vector: face.embedding.vector.clone(),
+            },
+        };
+        match evidence.seal(&self.gallery, &found.person, &told.id) {
+            Ok(Some(evidence)) => {
+                if list.severity > 0 {
+                    let mut anomaly = told::candidate_anomaly(identity, list, &told, self.model.digest());
+                    anomaly.r#box = face.chip.face;
+                    out.raise(anomaly);
+                }
+                out.store(&Found { told, evidence });
+            }
+            Ok(None) => warn!("somebody was erased while they were recognised: nothing is told"),
+            Err(error) => warn!(%error, "match not put before anybody: what was seen cannot be sealed"),
+        }
+    }
+}
+
+/// Decisions are stored and published alike.
+trait Tell {
+    fn tell(&mut self, identity: v1::Identity);
+    fn raise(&mut self, anomaly: v1::Anomaly);
+}
+
+impl Tell for Collector {
+    fn tell(&mut self, identity: v1::Identity) {
+        self.store(&identity);
+        self.publish(identity);
+    }
+
+    fn raise(&mut self, anomaly: v1::Anomaly) {
+        self.store(&anomaly);
+        self.publish(anomaly);
     }
 }
 
@@ -204,15 +363,24 @@ impl Stage for Recognizer {
     ) -> Result<(), Fatal> {
         match input {
             Input::Chip(chip) => {
-                let Some(embedding) = seen else { return Ok(()) };
                 let track = chip.message.track;
                 let camera = self.cameras.entry(key.clone()).or_default();
                 let face = camera.faces.entry(track).or_default();
-                if chip.message.quality >= face.views.best {
-                    face.chip = chip.message.clone();
-                }
-                face.views.add(&embedding, chip.message.quality);
                 face.heard_us = chip.message.time_us;
+                if face.chip.frame.is_none() || chip.message.quality >= face.views.best() {
+                    face.chip = chip.message.clone();
+                    face.picture.clone_from(&chip.picture);
+                    face.embedding = seen.clone().unwrap_or_default();
+                }
+                let Some(embedding) = seen else {
+                    face.views.poor(chip.message.width);
+                    return Ok(());
+                };
+                let nearest = match self.gallery.search(&embedding) {
+                    Search::Nearest(found) => Some(found.person),
+                    Search::Off => None,
+                };
+                face.views.add(&embedding, chip.message.quality, nearest.as_deref());
                 self.judge(key, track, false, out);
             }
             Input::Detections(seen) => {
@@ -261,7 +429,7 @@ impl Stage for Recognizer {
 
     fn reload(&mut self, tables: Arc<Tables>) {
         if tables.gallery_version != self.gallery_version {
-            match self.gallery.reload() {
+            match self.gallery.refresh() {
                 Ok(()) => self.gallery_version = tables.gallery_version,
                 // It is tried again with the next change.
                 Err(error) => warn!(%error, "gallery not reloaded, the old one stays"),

@@ -1,63 +1,115 @@
 //! Who a track is, over all its views.
 
-use crate::{Config, Embedding, Gallery, gallery::Match};
+use std::collections::BTreeMap;
+
+use crate::{
+    Config, Embedding, Gallery,
+    gallery::{Listed, Match, Search},
+};
 
 /// The views of one track.
 #[derive(Debug, Default)]
 pub struct Views {
-    /// The quality-weighted sum of the views' vectors.
-    sum: Vec<f32>,
-    /// How many views are in it.
-    pub(crate) shots: u32,
-    /// The best view's quality.
-    pub(crate) best: f32,
+    /// The quality-weighted sums of the views' vectors.
+    sum: Embedding,
+    /// How many views were nearest to each person.
+    votes: BTreeMap<String, u32>,
+    shots: u32,
+    weight: f32,
+    best: f32,
+    /// The widest face that was too narrow to tell, in pixels; 0 for none.
+    poor: f32,
 }
 
 /// What is decided of a track.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Verdict {
-    /// Somebody of the gallery.
-    Known(Match),
-    /// Nobody of the gallery; the nearest similarity, -1 in an empty one.
-    Unknown(f32),
+    /// Somebody, and the lists for which that counts.
+    Known(Match, Vec<Listed>),
+    /// Somebody may be on a list, and there is too little to say so.
+    Candidate(Match, String),
+    /// Nobody who is looked for; who is nearest, where anybody is.
+    Unknown(Option<Match>, String),
+    /// No view was good enough; the widest face in pixels.
+    TooPoor(f32),
 }
 
 impl Views {
-    /// One more view, of this quality, 0..1.
-    pub fn add(&mut self, view: &Embedding, quality: f32) {
-        self.sum.resize(view.0.len(), 0.0);
+    /// One more view, how good it is (0..1), and who it is nearest to alone.
+    pub fn add(&mut self, view: &Embedding, quality: f32, nearest: Option<&str>) {
         let weight = quality.max(0.05);
-        self.sum.iter_mut().zip(&view.0).for_each(|(sum, value)| *sum += weight * value);
+        let sum = &mut self.sum;
+        sum.space.clone_from(&view.space);
+        for (sum, view) in [(&mut sum.vector, &view.vector), (&mut sum.plain, &view.plain)] {
+            sum.resize(view.len(), 0.0);
+            sum.iter_mut().zip(view).for_each(|(sum, value)| *sum += weight * value);
+        }
+        if let Some(person) = nearest {
+            *self.votes.entry(person.to_owned()).or_default() += 1;
+        }
         self.shots += 1;
         self.best = self.best.max(quality);
+        self.weight += weight;
     }
 
-    /// The mean of the views' vectors, weighted by their quality, of length one; empty before the first view.
-    pub fn mean(&self) -> Embedding {
-        let mut mean = self.sum.clone();
-        cortex_models::normalise(&mut mean);
-        Embedding(mean)
+    /// A view of a face so many pixels wide, which is too narrow to tell.
+    pub(crate) fn poor(&mut self, width: f32) {
+        self.poor = self.poor.max(width);
     }
 
-    /// What the views say together. `ended`: no more will come. `None` while it is too early to tell.
-    pub(crate) fn judge(
-        &self,
-        gallery: &Gallery,
-        space: &str,
-        config: &Config,
-        ended: bool,
-    ) -> Option<Verdict> {
+    /// How many views there are.
+    pub fn shots(&self) -> u32 {
+        self.shots
+    }
+
+    /// The best view's quality, 0..1.
+    pub fn best(&self) -> f32 {
+        self.best
+    }
+
+    /// All views as one: their mean, weighted by quality, its vector of length one.
+    pub fn fused(&self) -> Embedding {
+        let mut fused = self.sum.clone();
+        cortex_models::normalise(&mut fused.vector);
+        fused.plain.iter_mut().for_each(|value| *value /= self.weight);
+        fused
+    }
+
+    /// What the views say together. `ended`: no more will come. `None` while it is too early to tell, or when nobody is
+    /// looked for.
+    pub(crate) fn judge(&self, gallery: &Gallery, config: &Config, ended: bool) -> Option<Verdict> {
+        if self.shots == 0 {
+            let poor = ended && self.poor > 0.0 && gallery.looks_for_anybody();
+            return poor.then_some(Verdict::TooPoor(self.poor));
+        }
         let enough = self.shots as usize >= config.shots;
-        if self.shots == 0 || !(enough || ended) {
+        if !(enough || ended) {
             return None;
         }
-        match gallery.nearest(&self.mean(), space) {
-            Some(found) if found.similarity >= config.threshold && enough => Some(Verdict::Known(found)),
-            // One good view is too little for a match, and no sign of a stranger either.
-            Some(found) if found.similarity >= config.threshold => None,
-            // Not known yet: better views may still come.
-            found if ended => Some(Verdict::Unknown(found.map_or(-1.0, |found| found.similarity))),
-            _ => None,
+        let found = match gallery.search(&self.fused()) {
+            Search::Nearest(found) => found,
+            Search::Off if gallery.strangers().is_none() => return None,
+            Search::Off => return ended.then(|| Verdict::Unknown(None, "nobody is looked for".to_owned())),
+        };
+        let counts: Vec<Listed> =
+            found.lists.iter().filter(|listed| found.similarity >= listed.threshold).cloned().collect();
+        // Not known yet: better views may still come.
+        if counts.is_empty() || found.denied {
+            let why = if found.denied {
+                "nearer to a face that is known not to be theirs".to_owned()
+            } else {
+                format!("similarity {:.3} against {:.3}", found.similarity, found.threshold())
+            };
+            return ended.then_some(Verdict::Unknown(Some(found), why));
         }
+        let votes = self.votes.get(&found.person).copied().unwrap_or_default();
+        let why = if !enough {
+            format!("{} view of {} that are needed", self.shots, config.shots)
+        } else if 2 * votes <= self.shots {
+            format!("only {votes} of {} views are nearest to one person", self.shots)
+        } else {
+            return Some(Verdict::Known(found, counts));
+        };
+        ended.then_some(Verdict::Candidate(found, why))
     }
 }

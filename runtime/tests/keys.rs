@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cortex_runtime::keys::{Credentials, Keys};
+use cortex_runtime::keys::{Credentials, Keys, PeopleKeys};
 
 fn room() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -109,4 +109,23 @@ fn credentials_are_found_by_name_and_never_shown() {
     assert!(Credentials::load(&path).unwrap_err().to_string().contains("chmod 600"));
     assert!(Credentials::load(Path::new("")).unwrap().get("yard").is_none());
     assert!(Credentials::load(&folder.path().join("missing")).is_err());
+}
+
+#[test]
+fn a_persons_key_is_theirs_alone_and_is_gone_when_it_is_destroyed() {
+    let (_folder, path) = room();
+    let people = PeopleKeys::open(&Keys::open(&path).unwrap()).unwrap();
+    let (ada, grace) = (people.make("ada0").unwrap(), people.make("face").unwrap());
+    assert_ne!(ada.bytes(), grace.bytes());
+    assert!(people.make("ada0").is_err(), "a key is never made anew");
+    let again = PeopleKeys::open(&Keys::open(&path).unwrap()).unwrap();
+    assert_eq!(again.get("ada0").unwrap().unwrap().bytes(), ada.bytes());
+    // A file under another name is no key.
+    let files = path.with_extension("people");
+    std::fs::copy(files.join("ada0.key"), files.join("beef.key")).unwrap();
+    assert!(again.get("beef").is_err());
+    again.destroy("ada0").unwrap();
+    again.destroy("ada0").unwrap();
+    assert!(people.get("ada0").unwrap().is_none() && people.get("face").unwrap().is_some());
+    assert!(people.get("../master").is_err() && people.make("").is_err());
 }

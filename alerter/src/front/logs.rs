@@ -129,7 +129,7 @@ impl Names {
             entry.name.clone_from(name);
         } else if let Some(caller) = &self.caller {
             let request = as_caller(caller, v1::NameRequest { person: entry.person.clone() });
-            match (self.front.hands.name)(request).await {
+            match (self.front.hands.recognition.name)(request).await {
                 Ok(found) => {
                     self.known.insert(entry.person.clone(), found.name.clone());
                     entry.name = found.name;

@@ -9,7 +9,9 @@ mod embed;
 mod identities;
 mod live;
 mod logs;
+mod matches;
 mod rules;
+mod watchlists;
 
 use std::pin::Pin;
 
@@ -19,7 +21,8 @@ use cortex_proto::v1::{
     camera_service_server::CameraServiceServer, cloak_service_server::CloakServiceServer,
     debug_service_server::DebugServiceServer, embed_service_server::EmbedServiceServer,
     identity_service_server::IdentityServiceServer, live_service_server::LiveServiceServer,
-    log_service_server::LogServiceServer, rule_service_server::RuleServiceServer,
+    log_service_server::LogServiceServer, match_service_server::MatchServiceServer,
+    rule_service_server::RuleServiceServer, watchlist_service_server::WatchlistServiceServer,
 };
 use cortex_runtime::{Context, access::Access};
 use futures::Stream;
@@ -61,6 +64,8 @@ impl Front {
         let mut routes = Routes::new(AlertServiceServer::new(self.clone()))
             .add_service(CameraServiceServer::new(self.clone()))
             .add_service(IdentityServiceServer::new(self.clone()).max_decoding_message_size(MOST_BYTES))
+            .add_service(WatchlistServiceServer::new(self.clone()))
+            .add_service(MatchServiceServer::new(self.clone()).max_encoding_message_size(MOST_BYTES))
             .add_service(LogServiceServer::new(self.clone()))
             .add_service(LiveServiceServer::new(self.clone()))
             .add_service(RuleServiceServer::new(self.clone()))

@@ -112,11 +112,28 @@ fn hands(handed: &Arc<AtomicUsize>) -> Hands {
     Hands {
         probe: answer(handed),
         redact: answer(handed),
-        embed: answer(handed),
-        enrol: answer(handed),
-        people: answer(handed),
-        forget: answer(handed),
-        name: answer(handed),
+        recognition: cortex_process::Recognition {
+            embed: answer(handed),
+            enrol: answer(handed),
+            import: answer(handed),
+            people: answer(handed),
+            forget: answer(handed),
+            name: answer(handed),
+            merge: answer(handed),
+            split: answer(handed),
+            check: answer(handed),
+            renew: answer(handed),
+            sightings: answer(handed),
+            strangers: answer(handed),
+            ignore: answer(handed),
+            assign: answer(handed),
+            lists: answer(handed),
+            put_list: answer(handed),
+            remove_list: answer(handed),
+            matches: answer(handed),
+            decide: answer(handed),
+            reveal: answer(handed),
+        },
     }
 }
 

@@ -118,9 +118,9 @@ mod tests {
                 score: 0.9,
                 landmarks: [[x, y]; 5],
             },
-            embedding: Embedding(vec![side]),
+            embedding: Embedding { space: String::new(), vector: vec![side], plain: Vec::new() },
         };
-        let chosen = |faces: &[Embedded]| subject(&picture, faces).map(|found| found.embedding.0[0]);
+        let chosen = |faces: &[Embedded]| subject(&picture, faces).map(|found| found.embedding.vector[0]);
         assert_eq!(chosen(&[face(30.0, 30.0, 110.0), face(125.0, 125.0, 90.0)]), Some(90.0));
         assert_eq!(chosen(&[face(125.0, 125.0, 20.0), face(100.0, 100.0, 140.0)]), Some(140.0));
         assert_eq!(chosen(&[]), None);

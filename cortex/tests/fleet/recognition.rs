@@ -29,15 +29,11 @@ fn who_is_enrolled_at_one_process_is_known_by_another() {
     let mut front = fleet.stage("alerter", "alerter");
     front.env("CORTEX__STAGES__RECOGNIZER", format!("http://{}", recognizer.address));
     let alerter = fleet.begin(&mut front, "alerter");
-    let mut enroll = fleet.command("alerter");
-    enroll
-        .env("CORTEX__LISTEN__ADDRESS", &alerter.address)
-        .args(["enroll", "Eileen"])
-        .arg(support::astronaut());
-    let enrolled = enroll.output().unwrap();
-    let said = String::from_utf8(enrolled.stdout).unwrap();
-    assert!(enrolled.status.success(), "{said}{}", String::from_utf8_lossy(&enrolled.stderr));
-    let person = said.lines().last().unwrap().strip_prefix("enrolled as ").unwrap().to_owned();
+    let person = support::enrolled(|| {
+        let mut command = fleet.command("alerter");
+        command.env("CORTEX__LISTEN__ADDRESS", &alerter.address);
+        command
+    });
 
     let mut identities = fleet.bus().tail(&[&topics::IDENTITIES], From::End).unwrap();
     let (detector, ingest) = (fleet.start("detector", "detector"), fleet.start("ingest", "ingest"));

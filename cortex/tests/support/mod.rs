@@ -55,6 +55,30 @@ pub fn astronaut() -> PathBuf {
     models().join("../golden/astronaut.png")
 }
 
+/// Puts the person of [`astronaut`] on a list of people who are known at once, by commands to a running system. Answers her
+/// id.
+pub fn enrolled(command: impl Fn() -> Command) -> String {
+    let list = ["watchlist", "set", "staff", "--purpose", "open doors", "--legal-basis", "consent"];
+    let mut make = command();
+    make.args(list).args(["--owner", "the porter", "--without-confirmation"]);
+    said(&mut make);
+    let mut enroll = command();
+    said(enroll.args(["enroll", "Eileen", "--list", "staff"]).arg(astronaut()))
+        .lines()
+        .last()
+        .and_then(|line| line.strip_prefix("enrolled as "))
+        .unwrap()
+        .to_owned()
+}
+
+/// What a command prints that must succeed.
+fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
 /// A clip of one person who stands still; a camera repeats it for ever.
 pub fn somebody_stands(folder: &Path) -> PathBuf {
     let path = folder.join("stands.mp4");

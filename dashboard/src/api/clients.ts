@@ -1,14 +1,8 @@
 import { createClient, type Client } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 
-import {
-  AlertService,
-  CameraService,
-  IdentityService,
-  LiveService,
-  LogService,
-  RuleService,
-} from "../gen/cortex/v1/services_pb";
+import { IdentityService, WatchlistService } from "../gen/cortex/v1/recognition_pb";
+import { AlertService, CameraService, LiveService, LogService, RuleService } from "../gen/cortex/v1/services_pb";
 
 /** The services that the page calls, at the origin that served it. The session's cookie goes along by itself. */
 export interface Clients {
@@ -18,6 +12,7 @@ export interface Clients {
   readonly live: Client<typeof LiveService>;
   readonly log: Client<typeof LogService>;
   readonly rules: Client<typeof RuleService>;
+  readonly watchlists: Client<typeof WatchlistService>;
 }
 
 /** Clients over gRPC-Web for one origin. */
@@ -30,5 +25,6 @@ export function connect(origin: string): Clients {
     live: createClient(LiveService, transport),
     log: createClient(LogService, transport),
     rules: createClient(RuleService, transport),
+    watchlists: createClient(WatchlistService, transport),
   };
 }

@@ -1,23 +1,21 @@
-import { Button, FileInput, NativeSelect, Text, TextInput } from "@mantine/core";
+import { Button, FileInput, MultiSelect, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 
 import { verdict } from "../api/follow";
-import { Severity } from "../gen/cortex/v1/common_pb";
-import type { PictureReport } from "../gen/cortex/v1/services_pb";
+import type { PictureReport, Watchlist } from "../gen/cortex/v1/recognition_pb";
 import { complaints, PICTURE_TYPES } from "../state/portraits";
 import { useDesk } from "../state/desk";
 import { failureText, type Failure } from "../words/failure";
-import { SEVERITIES, severityLook } from "../words/severity";
 import { Notice } from "./Notice";
 import { Portraits } from "./Portraits";
 import style from "./EnrolForm.module.css";
 
 /** Adds pictures of a person. */
-export function EnrolForm(props: { readonly enrolled: () => void }) {
+export function EnrolForm(props: { readonly lists: readonly Watchlist[]; readonly enrolled: () => void }) {
   const desk = useDesk();
   const [name, setName] = useState("");
   const [files, setFiles] = useState<File[]>([]);
-  const [watch, setWatch] = useState<Severity>(Severity.UNSPECIFIED);
+  const [lists, setLists] = useState<string[]>([]);
   const [reports, setReports] = useState<readonly PictureReport[]>([]);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [busy, setBusy] = useState(false);
@@ -36,7 +34,7 @@ export function EnrolForm(props: { readonly enrolled: () => void }) {
     setReports([]);
     try {
       const pictures = await Promise.all(files.map(async (file) => new Uint8Array(await file.arrayBuffer())));
-      const answer = await desk.clients.identities.enrol({ name: name.trim(), pictures, watch });
+      const answer = await desk.clients.identities.enrol({ name: name.trim(), pictures, lists });
       setReports(answer.reports);
       props.enrolled();
     } catch (error) {
@@ -68,17 +66,13 @@ export function EnrolForm(props: { readonly enrolled: () => void }) {
         error={wrong.length > 0 ? wrong.join(" ") : undefined}
       />
       <Portraits files={files} reports={reports} />
-      <NativeSelect
-        label="When this person is seen"
-        value={String(watch)}
-        onChange={(event) => setWatch(Number(event.currentTarget.value))}
-        data={[
-          { value: String(Severity.UNSPECIFIED), label: "Note it in the log only" },
-          ...SEVERITIES.map((severity) => ({
-            value: String(severity),
-            label: `Raise an alert: ${severityLook(severity).text}`,
-          })),
-        ]}
+      <MultiSelect
+        label="Watch-lists"
+        description={props.lists.length === 0 ? "There is none yet: nobody looks for this person." : "On none, nobody looks for this person."}
+        value={lists}
+        onChange={setLists}
+        data={props.lists.map((list) => ({ value: list.id, label: list.title }))}
+        clearable
       />
       <Button type="submit" loading={busy} disabled={name.trim() === "" || files.length === 0 || wrong.length > 0 || reports.length > 0}>
         Enrol

@@ -2,16 +2,19 @@ import { Button, Group, Modal, Table, Text } from "@mantine/core";
 import { useState } from "react";
 
 import { verdict } from "../api/follow";
-import { Severity } from "../gen/cortex/v1/common_pb";
-import type { Person } from "../gen/cortex/v1/services_pb";
+import type { Person, Watchlist } from "../gen/cortex/v1/recognition_pb";
 import { useDesk } from "../state/desk";
 import { failureText, type Failure } from "../words/failure";
 import { dateOf, dayText } from "../words/time";
 import { Notice } from "./Notice";
-import { SeverityBadge } from "./SeverityBadge";
 
 /** Everybody enrolled, with a way to forget them. */
-export function PersonTable(props: { readonly people: readonly Person[]; readonly changed: () => void }) {
+export function PersonTable(props: {
+  readonly people: readonly Person[];
+  readonly lists: readonly Watchlist[];
+  readonly changed: () => void;
+}) {
+  const title = (id: string): string => props.lists.find((list) => list.id === id)?.title ?? id;
   const [leaving, setLeaving] = useState<Person | null>(null);
   if (props.people.length === 0) {
     return <Text c="dimmed">Nobody is enrolled.</Text>;
@@ -23,7 +26,7 @@ export function PersonTable(props: { readonly people: readonly Person[]; readonl
           <Table.Tr>
             <Table.Th>Name</Table.Th>
             <Table.Th>Pictures</Table.Th>
-            <Table.Th>When seen</Table.Th>
+            <Table.Th>Looked for by</Table.Th>
             <Table.Th>Enrolled</Table.Th>
             <Table.Th aria-label="Actions" />
           </Table.Tr>
@@ -33,9 +36,7 @@ export function PersonTable(props: { readonly people: readonly Person[]; readonl
             <Table.Tr key={person.id}>
               <Table.Td>{person.name}</Table.Td>
               <Table.Td>{person.embeddings}</Table.Td>
-              <Table.Td>
-                {person.watch === Severity.UNSPECIFIED ? "Log only" : <SeverityBadge severity={person.watch} />}
-              </Table.Td>
+              <Table.Td>{person.lists.length === 0 ? "Nobody" : person.lists.map(title).join(", ")}</Table.Td>
               <Table.Td>{dayText(dateOf(person.enrolledUs))}</Table.Td>
               <Table.Td ta="right">
                 <Button
@@ -79,7 +80,7 @@ function Forget(props: { readonly person: Person; readonly done: () => void; rea
   };
   return (
     <>
-      <Text>Name, pictures and face data are deleted. This cannot be undone.</Text>
+      <Text>The key of everything known of this person is destroyed: name, pictures and face data, in backups too. This cannot be undone.</Text>
       <Notice failure={failure} />
       <Group justify="flex-end" mt="md">
         <Button variant="default" onClick={props.close}>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-import type { PictureReport } from "../gen/cortex/v1/services_pb";
+import type { PictureReport } from "../gen/cortex/v1/recognition_pb";
 import style from "./Portraits.module.css";
 
 /** The pictures chosen, each with what the server said of it. They stay in this browser until they are sent. */

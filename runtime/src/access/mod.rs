@@ -7,6 +7,7 @@ mod bucket;
 mod credentials;
 mod layer;
 mod login;
+mod noted;
 mod requests;
 pub mod roles;
 mod tls;
@@ -30,6 +31,7 @@ use credentials::{Kind, Known};
 
 pub use layer::{AccessLayer, AccessService};
 pub use login::{COOKIE, LINK_LIFE_S};
+pub use noted::Noted;
 pub use requests::subject;
 pub use roles::Role;
 pub use tls::{BindError, check_bind};

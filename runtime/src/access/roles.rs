@@ -56,6 +56,9 @@ const WATCHERS: &[Role] = &[Viewer, Operator, Investigator, Administrator];
 const ANSWERERS: &[Role] = &[Operator, Investigator, Administrator];
 /// Who sets up.
 const ADMINISTRATORS: &[Role] = &[Administrator];
+/// Who says whether a match is one, and sees clear faces for it. Nobody else, whoever sets up included: they may issue an
+/// approver's token, and the audit says so.
+const APPROVERS: &[Role] = &[Approver];
 /// Who may know who is in the gallery.
 const PEOPLE: &[Role] = &[Investigator, Enroller, Approver, PrivacyOfficer, Administrator];
 
@@ -72,8 +75,23 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("CameraService/Probe", ADMINISTRATORS),
     ("IdentityService/Enrol", &[Enroller, Administrator]),
     ("IdentityService/List", PEOPLE),
+    ("IdentityService/Import", &[Enroller, Administrator]),
     ("IdentityService/Delete", &[Enroller, PrivacyOfficer, Administrator]),
     ("IdentityService/Name", SEE_NAMES),
+    ("IdentityService/Merge", &[Enroller, Administrator]),
+    ("IdentityService/Split", &[Enroller, Administrator]),
+    ("IdentityService/Check", PEOPLE),
+    ("IdentityService/Renew", &[Enroller, Administrator]),
+    ("IdentityService/Sightings", &[Investigator, PrivacyOfficer, Administrator]),
+    ("IdentityService/Strangers", &[Investigator, PrivacyOfficer, Administrator]),
+    ("IdentityService/Ignore", &[Investigator, Administrator]),
+    ("IdentityService/Assign", &[Enroller, Administrator]),
+    ("WatchlistService/List", PEOPLE),
+    ("WatchlistService/Upsert", &[PrivacyOfficer, Administrator]),
+    ("WatchlistService/Delete", &[PrivacyOfficer, Administrator]),
+    ("MatchService/List", &[Investigator, Approver, PrivacyOfficer, Administrator]),
+    ("MatchService/Decide", APPROVERS),
+    ("MatchService/Reveal", APPROVERS),
     ("LogService/Tail", WATCHERS),
     ("LogService/List", WATCHERS),
     ("LiveService/Watch", WATCHERS),
@@ -144,9 +162,30 @@ mod tests {
     #[test]
     fn every_method_has_somebody_and_changes_are_not_for_viewers() {
         for (method, roles) in METHODS {
-            assert!(roles.contains(&Role::Administrator), "{method} answers nobody who sets up");
-            let changes =
-                ["Upsert", "Delete", "Enrol", "Acknowledge", "Tap", "Embed", "Probe", "Issue", "Revoke"];
+            let approvers = *roles == APPROVERS;
+            assert!(approvers || roles.contains(&Role::Administrator), "{method} answers nobody who sets up");
+            let changes = [
+                "Upsert",
+                "Delete",
+                "Enrol",
+                "Acknowledge",
+                "Tap",
+                "Embed",
+                "Probe",
+                "Issue",
+                "Revoke",
+                "Import",
+                "Merge",
+                "Split",
+                "Renew",
+                "Decide",
+                "Reveal",
+                "Sightings",
+                "Strangers",
+                "Ignore",
+                "Assign",
+                "Check",
+            ];
             if changes.iter().any(|change| method.ends_with(&format!("/{change}"))) {
                 assert!(!roles.contains(&Role::Viewer), "{method} is open to viewers");
             }

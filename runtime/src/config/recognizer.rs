@@ -6,18 +6,30 @@ use serde::{Deserialize, Serialize};
 pub struct Recognizer {
     /// Recognition is on. The deployment profile must allow it.
     pub enabled: bool,
-    /// Lowest cosine similarity of a match. 0.945 is the open-set threshold of the shipped model: a false match in a
-    /// hundred unknown people (80 enrolled, LFW); a 1:1 threshold would be far too low.
-    pub threshold: f32,
     /// Views that a decision needs.
     pub shots: usize,
     /// Narrower faces are too poor to tell, in pixels.
     pub min_width: f32,
+    /// The face of every picture that is enrolled is kept, sealed with the person's key: to be shown to those who must
+    /// confirm a match, and to be embedded anew when the model changes.
+    pub keep_stills: bool,
+    /// So many hours after it was found, a match may be revealed to those who must confirm it.
+    pub reveal_hours: f32,
+    /// People on no list are told apart for so many minutes after they were last seen, in memory alone; 0 for not at all.
+    /// The deployment profile must allow it.
+    pub strangers_minutes: f32,
 }
 
 impl Default for Recognizer {
     fn default() -> Self {
-        Self { enabled: false, threshold: 0.945, shots: 2, min_width: 30.0 }
+        Self {
+            enabled: false,
+            shots: 2,
+            min_width: 30.0,
+            keep_stills: false,
+            reveal_hours: 72.0,
+            strangers_minutes: 0.0,
+        }
     }
 }
 
@@ -25,8 +37,11 @@ impl Recognizer {
     /// What is wrong with the values, a sentence each.
     pub fn validate(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        if !(0.0..=1.0).contains(&self.threshold) {
-            wrong.push("`recognizer.threshold` must be 0 to 1".to_owned());
+        if !(0.0..=720.0).contains(&self.reveal_hours) {
+            wrong.push("`recognizer.reveal_hours` must be 0 to 720".to_owned());
+        }
+        if !(0.0..=1440.0).contains(&self.strangers_minutes) {
+            wrong.push("`recognizer.strangers_minutes` must be 0 to 1440".to_owned());
         }
         if !(1..=16).contains(&self.shots) || self.min_width < 10.0 {
             wrong.push(

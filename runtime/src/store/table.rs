@@ -100,8 +100,18 @@ tables! {
     LOG = "log" Events Once;
     /// Cloaked stills. Partition: camera, epoch and block of 16 pictures; place: role, epoch and sequence number.
     STILLS = "stills" Stills Fact;
-    /// People that may be recognised, names and vectors sealed. Partition: `people`; place: id.
+    /// People that may be recognised, names and vectors sealed, each with their own key. Partition: `people`; place: id.
     PEOPLE = "people" State Changing;
+    /// Stills of people, sealed with their keys, where the configuration keeps them. Partition: person; place: number.
+    PORTRAITS = "portraits" State Changing;
+    /// Watch-lists. Partition: `lists`; place: id.
+    WATCHLISTS = "watchlists" State Changing;
+    /// Matches that two people must confirm; face and vector sealed with the person's key. Partition: day; place: id.
+    MATCHES = "matches" Events Fact;
+    /// What people decided of a match. Partition: match; place: sequence.
+    DECISIONS = "decisions" Events Once;
+    /// Where people were recognised. Partition: person; place: time and id.
+    SIGHTINGS = "sightings" Events Fact;
     /// Who may call what: accounts, sessions and tokens, hashed. Partition: kind; place: id.
     ACCESS = "access" State Changing;
     /// The audit chain. Partition: writer and term; place: sequence.

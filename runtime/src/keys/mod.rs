@@ -4,6 +4,8 @@
 //! sealed with the master key (XChaCha20-Poly1305, the key's name authenticated): losing the master key loses them,
 //! and removing one makes what it sealed unreadable for ever.
 
+mod people;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -17,6 +19,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+pub use people::PeopleKeys;
 use serde::Deserialize;
 use zeroize::{Zeroize, Zeroizing};
 
