@@ -423,11 +423,18 @@ fn described(list: &v1::Watchlist) -> String {
         clock(list.expires_us),
         100.0 * list.false_alarms,
         list.threshold,
-        if list.severity == 0 { "log only" } else { list.severity().as_str_name() },
+        alert(list.severity()),
         list.purpose,
         list.legal_basis,
         list.owner
     )
+}
+
+fn alert(severity: v1::Severity) -> String {
+    match severity.as_str_name().strip_prefix("SEVERITY_") {
+        Some(word) if severity != v1::Severity::Unspecified => format!("{} alerts", word.to_lowercase()),
+        _ => "log only".to_owned(),
+    }
 }
 
 /// What is done with matches.

@@ -14,7 +14,7 @@ use tracing::warn;
 
 use crate::{
     Config, Embedding, Gallery, Model,
-    gallery::{Listed, Match, Search, Template, turn},
+    gallery::{Listed, Match, Template, turn},
     matches::{self, Evidence, Found},
     sightings::Seen,
     strangers::Met,
@@ -79,6 +79,8 @@ struct Face {
     embedding: Embedding,
     /// Stream time at which the track was last heard of, in microseconds.
     heard_us: i64,
+    /// The version of the gallery it was last judged by.
+    judged: u64,
 }
 
 /// A track that nothing was heard of for so long has ended, whether that was said or not: no track is hidden longer.
@@ -106,6 +108,9 @@ impl Recognizer {
 
     /// Judges a track and tells what is new.
     fn judge(&mut self, key: &Key, track: u64, ended: bool, out: &mut Collector) {
+        let version = self.gallery.version();
+        let face = self.cameras.get_mut(key).and_then(|camera| camera.faces.get_mut(&track));
+        face.into_iter().for_each(|face| face.judged = version);
         let Some(camera) = self.cameras.get(key) else { return };
         let Some(face) = camera.faces.get(&track) else { return };
         let Some(verdict) = face.views.judge(&self.gallery, &self.config, ended) else { return };
@@ -125,7 +130,7 @@ impl Recognizer {
             time_us: face.chip.time_us,
             shots: face.views.shots(),
             embedding_space: self.model.space().to_owned(),
-            gallery_version: self.gallery.version(),
+            gallery_version: version,
             ..Default::default()
         };
         let say = |state: v1::IdentityState, found: Option<&Match>, reason: String| v1::Identity {
@@ -376,11 +381,7 @@ impl Stage for Recognizer {
                     face.views.poor(chip.message.width);
                     return Ok(());
                 };
-                let nearest = match self.gallery.search(&embedding) {
-                    Search::Nearest(found) => Some(found.person),
-                    Search::Off => None,
-                };
-                face.views.add(&embedding, chip.message.quality, nearest.as_deref());
+                face.views.add(&embedding, chip.message.quality);
                 self.judge(key, track, false, out);
             }
             Input::Detections(seen) => {
@@ -398,10 +399,20 @@ impl Stage for Recognizer {
                 let silent = |(track, face): (&u64, &Face)| {
                     ((seen.time_us - face.heard_us).abs() > SILENCE_US).then_some(*track)
                 };
+                // Whoever was nobody may be somebody of a list that is new.
+                let version = self.gallery.version();
+                let anew = |(track, face): (&u64, &Face)| {
+                    let nobody = camera.told.get(track).is_some_and(String::is_empty);
+                    (nobody && face.judged != version).then_some(*track)
+                };
+                let anew: Vec<u64> = camera.faces.iter().filter_map(anew).collect();
                 let waiting: Vec<u64> = camera.faces.iter().filter_map(waiting).collect();
                 let silent: Vec<u64> = camera.faces.iter().filter_map(silent).collect();
                 for track in waiting {
                     self.judge(key, track, true, out);
+                }
+                for track in anew {
+                    self.judge(key, track, false, out);
                 }
                 for track in seen.ended.iter().chain(&silent) {
                     self.judge(key, *track, true, out);

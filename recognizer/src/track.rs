@@ -1,7 +1,5 @@
 //! Who a track is, over all its views.
 
-use std::collections::BTreeMap;
-
 use crate::{
     Config, Embedding, Gallery,
     gallery::{Listed, Match, Search},
@@ -10,16 +8,18 @@ use crate::{
 /// The views of one track.
 #[derive(Debug, Default)]
 pub struct Views {
-    /// The quality-weighted sums of the views' vectors.
-    sum: Embedding,
-    /// How many views were nearest to each person.
-    votes: BTreeMap<String, u32>,
+    /// The best views, each with how good it is.
+    kept: Vec<(Embedding, f32)>,
     shots: u32,
-    weight: f32,
     best: f32,
     /// The widest face that was too narrow to tell, in pixels; 0 for none.
     poor: f32,
 }
+
+/// Views that are kept of a track.
+const KEPT: usize = 16;
+/// The least that a view weighs.
+const LEAST: f32 = 0.05;
 
 /// What is decided of a track.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,21 +35,15 @@ pub(crate) enum Verdict {
 }
 
 impl Views {
-    /// One more view, how good it is (0..1), and who it is nearest to alone.
-    pub fn add(&mut self, view: &Embedding, quality: f32, nearest: Option<&str>) {
-        let weight = quality.max(0.05);
-        let sum = &mut self.sum;
-        sum.space.clone_from(&view.space);
-        for (sum, view) in [(&mut sum.vector, &view.vector), (&mut sum.plain, &view.plain)] {
-            sum.resize(view.len(), 0.0);
-            sum.iter_mut().zip(view).for_each(|(sum, value)| *sum += weight * value);
-        }
-        if let Some(person) = nearest {
-            *self.votes.entry(person.to_owned()).or_default() += 1;
+    /// One more view, and how good it is, 0..1. When there are many, the poorest goes.
+    pub fn add(&mut self, view: &Embedding, quality: f32) {
+        self.kept.push((view.clone(), quality));
+        if self.kept.len() > KEPT {
+            let poorest = (0..KEPT).min_by(|a, b| self.kept[*a].1.total_cmp(&self.kept[*b].1));
+            poorest.map(|place| self.kept.swap_remove(place));
         }
         self.shots += 1;
         self.best = self.best.max(quality);
-        self.weight += weight;
     }
 
     /// A view of a face so many pixels wide, which is too narrow to tell.
@@ -67,12 +61,28 @@ impl Views {
         self.best
     }
 
-    /// All views as one: their mean, weighted by quality, its vector of length one.
+    /// All views as one: their mean, weighted by quality, its vector of length one; empty before the first view.
     pub fn fused(&self) -> Embedding {
-        let mut fused = self.sum.clone();
-        cortex_models::normalise(&mut fused.vector);
-        fused.plain.iter_mut().for_each(|value| *value /= self.weight);
-        fused
+        let mut sum = Embedding::default();
+        let mut weights = 0.0;
+        for (view, quality) in &self.kept {
+            let weight = quality.max(LEAST);
+            sum.space.clone_from(&view.space);
+            for (sum, view) in [(&mut sum.vector, &view.vector), (&mut sum.plain, &view.plain)] {
+                sum.resize(view.len(), 0.0);
+                sum.iter_mut().zip(view).for_each(|(sum, value)| *sum += weight * value);
+            }
+            weights += weight;
+        }
+        cortex_models::normalise(&mut sum.vector);
+        sum.plain.iter_mut().for_each(|value| *value /= weights);
+        sum
+    }
+
+    /// How many views are, alone, nearest to a person.
+    fn votes(&self, gallery: &Gallery, person: &str) -> usize {
+        let nearest = |(view, _): &&(Embedding, f32)| matches!(gallery.search(view), Search::Nearest(found) if found.person == person);
+        self.kept.iter().filter(nearest).count()
     }
 
     /// What the views say together. `ended`: no more will come. `None` while it is too early to tell, or when nobody is
@@ -102,13 +112,14 @@ impl Views {
             };
             return ended.then_some(Verdict::Unknown(Some(found), why));
         }
-        let votes = self.votes.get(&found.person).copied().unwrap_or_default();
         let why = if !enough {
             format!("{} view of {} that are needed", self.shots, config.shots)
-        } else if 2 * votes <= self.shots {
-            format!("only {votes} of {} views are nearest to one person", self.shots)
         } else {
-            return Some(Verdict::Known(found, counts));
+            let votes = self.votes(gallery, &found.person);
+            if 2 * votes > self.kept.len() {
+                return Some(Verdict::Known(found, counts));
+            }
+            format!("only {votes} of {} views are nearest to one person", self.kept.len())
         };
         ended.then_some(Verdict::Candidate(found, why))
     }

@@ -213,6 +213,20 @@ fn a_list_that_is_empty_or_expired_searches_for_nobody() {
 }
 
 #[test]
+fn who_is_put_on_a_list_while_they_are_there_is_found_without_another_view() {
+    let mut story = Story::new(support::list("wanted"));
+    let gallery = story.room.gallery.clone();
+    story.view(1, 0, STRANGER);
+    story.view(1, 1, STRANGER);
+    story.detections(5, &[1], &[]);
+    assert_eq!(story.told(), [(1, String::new())]);
+    let grace = support::person(&gallery, "Grace", &[&STRANGER], &["wanted"]);
+    story.detections(6, &[1], &[]);
+    story.detections(7, &[1], &[]);
+    assert_eq!(story.told(), [(1, String::new()), (1, grace)]);
+}
+
+#[test]
 fn who_is_watched_for_raises_an_anomaly_that_says_why() {
     let mut story = Story::new(support::list("wanted"));
     story.view(1, 0, ADA);

@@ -113,7 +113,7 @@ fn fused(gallery: &Gallery<'_>, probes: &[&Shot], looks: &Looks) -> Vec<Search> 
     }
     let search = |(shot, looks): (&Shot, Vec<&Look>)| {
         let mut views = Views::default();
-        looks.iter().for_each(|look| views.add(&look.embedding, look.quality, None));
+        looks.iter().for_each(|look| views.add(&look.embedding, look.quality));
         search(gallery, shot, (!looks.is_empty()).then(|| views.fused()).as_ref())
     };
     people.into_values().map(search).collect()
