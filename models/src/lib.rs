@@ -5,6 +5,7 @@
 //! graph.
 
 mod align;
+mod area;
 mod bilinear;
 pub mod card;
 mod classes;

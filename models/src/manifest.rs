@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::{
     card::{Card, CardError},
     picture::Picture,
-    prepare::{Fit, multiple_of_32},
+    prepare::Fit,
     tensor::Tensor,
 };
 
@@ -245,8 +245,10 @@ impl Model {
         if self.size != (0, 0) {
             return self.size;
         }
-        let scale = long_side as f32 / picture.width().max(picture.height()) as f32;
-        (multiple_of_32(picture.width() as f32 * scale), multiple_of_32(picture.height() as f32 * scale))
+        // In double precision and this order, as the reference: in single, 1,200 pixels at 640 would be 672.
+        let scale = long_side as f64 / picture.width().max(picture.height()) as f64;
+        let side = |length: usize| ((length as f64 * scale / 32.0).ceil().max(1.0) as usize) * 32;
+        (side(picture.width()), side(picture.height()))
     }
 
     /// What it is given besides the tensor of a picture of this size: networks with their post-processor inside want
@@ -301,6 +303,19 @@ mod tests {
         assert_eq!(own("decoder = 'scrfd'").unwrap(), 0.3);
         assert_eq!(own("decoder = 'scrfd'\niou = 0.4").unwrap(), 0.4);
         assert!(own("decoder = 'scrfd'\niou = 40").is_err());
+    }
+
+    #[test]
+    fn a_picture_is_scaled_to_the_side_that_is_asked_for() {
+        let manifest = Manifest::shipped();
+        let faces = manifest.model("face_centerface").unwrap();
+        let size = |width: usize, height: usize, side: usize| {
+            faces.input_size(&Picture::rgb(width, height, vec![0; width * height * 3]).unwrap(), side)
+        };
+        assert_eq!(size(1200, 1200, 640), (640, 640));
+        assert_eq!(size(250, 250, 320), (320, 320));
+        assert_eq!(size(768, 576, 640), (640, 480));
+        assert_eq!(size(400, 10, 320), (320, 32), "never nothing");
     }
 
     #[test]

@@ -1,13 +1,7 @@
 //! From a picture to a network's input. Planes are resized before colours are converted, so a large picture costs
 //! little more than a small one.
 
-use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{TypedImage, TypedImageRef},
-    pixels::U8,
-};
-
-use crate::{Format, Matrix, Picture, Plane, Rect, Tensor, bilinear};
+use crate::{Format, Matrix, Picture, Plane, Rect, Tensor, area, bilinear};
 
 /// How a picture is fitted into the network's input.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,7 +53,6 @@ pub fn crop(picture: &Picture, left: usize, top: usize, width: usize, height: us
 /// Keeps its buffers from picture to picture.
 #[derive(Debug, Default)]
 pub struct Preprocessor {
-    resizer: Resizer,
     planes: [Vec<u8>; 3],
 }
 
@@ -112,14 +105,14 @@ impl Preprocessor {
         let target = Target { width, height, left, top, inner_w, inner_h };
         match picture.format() {
             Format::Rgb => {
-                self.resize(Source::whole(picture, 0, area), PixelType::U8x3, (inner_w, inner_h), 0);
+                self.resize(Source::whole(picture, 0, area), 3, (inner_w, inner_h), 0);
                 target.write_rgb(&self.planes[0], &mut data);
             }
             Format::I420(matrix) => {
                 let inner_half = (inner_w.div_ceil(2), inner_h.div_ceil(2));
-                self.resize(Source::whole(picture, 0, area), PixelType::U8, (inner_w, inner_h), 0);
-                self.resize(Source::whole(picture, 1, area), PixelType::U8, inner_half, 1);
-                self.resize(Source::whole(picture, 2, area), PixelType::U8, inner_half, 2);
+                self.resize(Source::whole(picture, 0, area), 1, (inner_w, inner_h), 0);
+                self.resize(Source::whole(picture, 1, area), 1, inner_half, 1);
+                self.resize(Source::whole(picture, 2, area), 1, inner_half, 2);
                 target.write_i420(&self.planes, matrix, &mut data);
             }
         }
@@ -152,19 +145,14 @@ impl Preprocessor {
             let target = Target { width, height, left, top, inner_w, inner_h };
             match picture.format() {
                 Format::Rgb => {
-                    self.resize(
-                        Source::part(picture, 0, inside, area),
-                        PixelType::U8x3,
-                        (inner_w, inner_h),
-                        0,
-                    );
+                    self.resize(Source::part(picture, 0, inside, area), 3, (inner_w, inner_h), 0);
                     target.write_rgb(&self.planes[0], &mut data);
                 }
                 Format::I420(matrix) => {
                     let half = (inner_w.div_ceil(2), inner_h.div_ceil(2));
-                    self.resize(Source::part(picture, 0, inside, area), PixelType::U8, (inner_w, inner_h), 0);
-                    self.resize(Source::part(picture, 1, inside, area), PixelType::U8, half, 1);
-                    self.resize(Source::part(picture, 2, inside, area), PixelType::U8, half, 2);
+                    self.resize(Source::part(picture, 0, inside, area), 1, (inner_w, inner_h), 0);
+                    self.resize(Source::part(picture, 1, inside, area), 1, half, 1);
+                    self.resize(Source::part(picture, 2, inside, area), 1, half, 2);
                     target.write_i420(&self.planes, matrix, &mut data);
                 }
             }
@@ -178,76 +166,41 @@ impl Preprocessor {
             return picture.clone();
         }
         let area = width < picture.width();
-        let kinds: &[(PixelType, usize)] = match picture.format() {
-            Format::Rgb => &[(PixelType::U8x3, 1)],
-            Format::I420(_) => &[(PixelType::U8, 1), (PixelType::U8, 2), (PixelType::U8, 2)],
+        let kinds: &[(usize, usize)] = match picture.format() {
+            Format::Rgb => &[(3, 1)],
+            Format::I420(_) => &[(1, 1), (1, 2), (1, 2)],
         };
         let mut planes = Vec::with_capacity(kinds.len());
         for (index, (kind, divisor)) in kinds.iter().enumerate() {
             let to = (width.div_ceil(*divisor), height.div_ceil(*divisor));
             self.resize(Source::whole(picture, index, area), *kind, to, index);
-            planes.push(Plane {
-                data: std::mem::take(&mut self.planes[index]).into(),
-                stride: to.0 * kind.size(),
-            });
+            planes.push(Plane { data: std::mem::take(&mut self.planes[index]).into(), stride: to.0 * kind });
         }
         Picture::new(width, height, picture.format(), planes).expect("the planes were made for this size")
     }
 
-    /// Resizes a part of one plane into `self.planes[into]`, tightly packed.
-    fn resize(&mut self, source: Source<'_>, kind: PixelType, to: (usize, usize), into: usize) {
+    /// Resizes a part of one plane of `bytes` channels into `self.planes[into]`, tightly packed.
+    fn resize(&mut self, source: Source<'_>, bytes: usize, to: (usize, usize), into: usize) {
         let (Source { plane, width: w, height: h, part, area }, (width, height)) = (source, to);
-        let bytes = kind.size();
-        let mut packed = std::mem::take(&mut self.planes[into]);
+        let packed = &mut self.planes[into];
         packed.resize(width * height * bytes, 0);
         let all = part == Rect::new(0.0, 0.0, w as f32, h as f32);
         if all && (w, h) == (width, height) {
             for (row, line) in packed.chunks_exact_mut(w * bytes).enumerate() {
                 line.copy_from_slice(&plane.data[row * plane.stride..][..w * bytes]);
             }
-        } else if !area {
-            let resize = if bytes == 1 { bilinear::resize::<1> } else { bilinear::resize::<3> };
-            resize(plane, (w, h), part, width, &mut packed);
-        } else {
-            // Differences in double precision: rounded to single they may reach over the edge.
-            let [left, top, right, bottom] = [part.x1, part.y1, part.x2, part.y2].map(f64::from);
-            let filter = ResizeAlg::Convolution(FilterType::Box);
-            let options = ResizeOptions::new().resize_alg(filter).use_alpha(false);
-            let options = options.crop(left, top, right - left, bottom - top);
-            // Rows may be longer than they show: the source is as wide as its stride, and cropped. A last row cut
-            // short is copied first, and the channels of RGB one by one.
-            if bytes == 1 && plane.data.len() >= plane.stride * h {
-                let from = (&plane.data[..plane.stride * h], plane.stride, h);
-                scale(&mut self.resizer, from, (&mut packed, width, height), &options);
-            } else {
-                let mut scaled = vec![0; width * height];
-                for channel in 0..bytes {
-                    let row = |row: usize| plane.data[row * plane.stride..][..w * bytes].iter();
-                    let copied: Vec<u8> =
-                        (0..h).flat_map(|y| row(y).skip(channel).step_by(bytes)).copied().collect();
-                    scale(&mut self.resizer, (&copied, w, h), (&mut scaled, width, height), &options);
-                    let targets = packed.iter_mut().skip(channel).step_by(bytes);
-                    targets.zip(&scaled).for_each(|(target, value)| *target = *value);
-                }
-            }
+            return;
         }
-        self.planes[into] = packed;
+        // One side may grow by a few pixels while the other shrinks: the networks want multiples of 32.
+        let shrinks = area && part.width() >= width as f32 && part.height() >= height as f32;
+        let resize = match (shrinks, bytes) {
+            (true, 1) => area::shrink::<1>,
+            (true, _) => area::shrink::<3>,
+            (false, 1) => bilinear::resize::<1>,
+            (false, _) => bilinear::resize::<3>,
+        };
+        resize(plane, (w, h), part, width, packed);
     }
-}
-
-/// Resizes one channel: bytes, width and height on both sides. Of one channel only, because the resizer for pixels of
-/// three takes a minute to compile.
-fn scale(
-    resizer: &mut Resizer,
-    (data, w, h): (&[u8], usize, usize),
-    (packed, width, height): (&mut [u8], usize, usize),
-    options: &ResizeOptions,
-) {
-    let source =
-        TypedImageRef::<U8>::from_buffer(w as u32, h as u32, data).expect("the plane holds its rows");
-    let mut target =
-        TypedImage::<U8>::from_buffer(width as u32, height as u32, packed).expect("sized by the caller");
-    resizer.resize_typed(&source, &mut target, options).expect("the crop lies inside");
 }
 
 /// What is resized: a part of a plane.

@@ -11,7 +11,7 @@ use cortex_models::{DLIB_150, Face, Picture, Similarity, chip, quality_of_pose};
 
 /// What is wrong with a picture of a face.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Flaw {
+pub(crate) enum Flaw {
     /// The detector is not sure that it is a face.
     Unclear,
     /// Fewer pixels wide than are needed; how many.
@@ -86,7 +86,7 @@ impl fmt::Display for Flaw {
 }
 
 /// Everything that is wrong with a face, nothing when it is fit to be enrolled. Pixels of the picture.
-pub fn flaws(picture: &Picture, face: &Face) -> Vec<Flaw> {
+pub(crate) fn flaws(picture: &Picture, face: &Face) -> Vec<Flaw> {
     let mut flaws = Vec::new();
     if face.score <= SCORE {
         flaws.push(Flaw::Unclear);
@@ -116,7 +116,7 @@ pub fn flaws(picture: &Picture, face: &Face) -> Vec<Flaw> {
 }
 
 /// How many faces besides the first one, the largest, are somebody who may be meant; others are in the background.
-pub fn rivals(faces: &[Face]) -> usize {
+pub(crate) fn rivals(faces: &[Face]) -> usize {
     let Some((first, others)) = faces.split_first() else { return 0 };
     let behind = |other: &&Face| {
         other.rect.width() < BACKGROUND * first.rect.width() && other.rect.iou(&first.rect) <= 0.0
