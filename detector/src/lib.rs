@@ -2,8 +2,8 @@
 //!
 //! - **Reads** `frames`, by camera.
 //! - **Writes** `detections` for every frame it takes, in order, and for a heartbeat while a track or a timer is
-//!   alive; `anomalies` when a rule fires; `chips` while recognition is on and a track's best view improves; `status`
-//!   once a second; `analytics` once a second and partition where [`Config::analytics`] says so.
+//!   alive; `anomalies` when a rule fires; `chips` while recognition is on and a track's best view improves; `demand`
+//!   while something is tracked; `status` once a second; `analytics` once a second and partition where [`Config::analytics`] says so.
 //! - **Stores** detections and anomalies; what the rules remember, once a camera-hour, at every start and after every
 //!   change.
 //! - **Drops** frames whose (epoch, n) is not above the last.
@@ -18,6 +18,7 @@
 mod changes;
 mod chip;
 mod cues;
+mod demand;
 mod error;
 mod faces;
 mod model;

@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Config, Models, Seen,
     changes::{Changes, Moment},
-    chip, cues, faces,
+    chip, cues,
+    demand::Demand,
+    faces,
     seconds::Seconds,
     states::States,
     track::{Birth, Settings, State, Track, Tracker},
@@ -41,6 +43,7 @@ struct Camera {
     engine: Engine,
     kept: Kept,
     states: States,
+    demand: Demand,
 }
 
 /// What the tracker's side knows.
@@ -231,6 +234,7 @@ impl Stage for Detector {
         let anomalies = camera.decide(key, &answer, &self.tables, out);
         answer.keep |= !anomalies.is_empty();
         camera.kept.report(key, frame, &self.tables, out);
+        camera.ask(key, frame.time_us, out);
         let (partition, site) = (out.partition(), self.tables.site(key));
         let second = self.analytics.as_mut().and_then(|all| all.take(partition, key, site, &answer));
         say(answer, anomalies, out);
@@ -243,6 +247,7 @@ impl Stage for Detector {
         second.into_iter().for_each(|second| out.publish(second));
         let digests = self.digests();
         let Some(camera) = self.cameras.get_mut(key) else { return };
+        camera.ask(key, now.0, out);
         let (Some((_, n, _)), Some(frame)) = (camera.kept.last, camera.kept.frame.clone()) else { return };
         if camera.kept.tracker.tracks.is_empty() && !camera.engine.waits() {
             return;
@@ -309,6 +314,12 @@ impl Stage for Detector {
 }
 
 impl Camera {
+    /// Asks ingest for every picture while something is tracked.
+    fn ask(&mut self, key: &Key, now_us: i64, out: &mut Collector) {
+        let tracked = !self.kept.tracker.tracks.is_empty();
+        self.demand.say(key, tracked, now_us).into_iter().for_each(|demand| out.publish(demand));
+    }
+
     /// Lets the rules look at a message.
     fn decide(
         &mut self,

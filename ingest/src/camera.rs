@@ -3,21 +3,30 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use cortex_models::{Picture, Preprocessor};
+use cortex_models::Preprocessor;
 use cortex_proto::{topics, v1};
-use cortex_runtime::{Context, bus::Writer, config::Policy, runner::wall_clock, telemetry::StageMetrics};
+use cortex_runtime::{
+    Context,
+    bus::Writer,
+    config::{IdleDecode, Policy},
+    runner::wall_clock,
+    telemetry::StageMetrics,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     Config, Error,
     backoff::{Backoff, jitter},
-    feed::{Feed, Pace, RECORDED_US, with_picture},
+    demand::Demand,
+    feed::{Feed, Pace, RECORDED_US, lock},
+    idle::{Idle, valve},
     outage::{self, News, Outage, anomaly},
+    outlet::Outlet,
     pipeline::{Event, Open, Pipeline},
 };
 
@@ -32,6 +41,7 @@ pub(crate) struct Camera {
     pub(crate) credentials: Credentials,
     pub(crate) context: Context,
     pub(crate) metrics: Arc<StageMetrics>,
+    pub(crate) demand: Arc<Demand>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -97,7 +107,7 @@ impl Camera {
             let until = Instant::now() + wait;
             while Instant::now() < until && !self.stop.is_cancelled() {
                 std::thread::park_timeout(Duration::from_millis(LOOK));
-                self.look(&feed, &mut health, false);
+                self.look(&feed, &mut health, Seen::NOTHING);
             }
         }
     }
@@ -109,8 +119,11 @@ impl Camera {
             "" => None,
             name => Some((self.credentials)(name).ok_or_else(|| Error::Credential(name.to_owned()))?),
         };
-        let open = Open { url: &self.entry.url, login, config: &self.config, fast };
-        let pipeline = Pipeline::open(&open, self.on_picture(feed))?;
+        let idle =
+            self.rests(fast).then(|| Arc::new(Mutex::new(Idle::new(&self.config, Arc::clone(&self.demand)))));
+        let open = Open { url: &self.entry.url, login, config: &self.config, fast, idle: idle.as_ref() };
+        let mut outlet = self.outlet(feed, idle.clone());
+        let pipeline = Pipeline::open(&open, Box::new(move |picture, stamp| outlet.take(picture, stamp)))?;
         let stall = Duration::from_secs_f32(self.config.stall_s);
         let opened = Instant::now();
         let before = lock(feed).received;
@@ -123,6 +136,11 @@ impl Camera {
                 let fresh = feed.received > before;
                 (fresh, feed.seen.filter(|_| fresh).map_or_else(|| opened.elapsed(), |seen| seen.elapsed()))
             };
+            let (heard, settled_us) = idle.as_ref().map_or((None, None), |idle| {
+                let idle = valve::lock(idle);
+                (idle.heard(), idle.settled_us())
+            });
+            let age = heard.filter(|_| fresh).map_or(age, |heard| age.min(heard.elapsed()));
             if fresh && age < SECOND {
                 health.error.clear();
             }
@@ -130,7 +148,8 @@ impl Camera {
                 named = true;
                 self.name_decoder(&pipeline, health);
             }
-            self.look(feed, health, fresh && age < stall);
+            let seen = Seen { pictures: fresh && age < stall, rests: heard.is_some(), settled_us };
+            self.look(feed, health, seen);
             let event = match event {
                 // What was read before a file broke is still decoded, up to the end that follows.
                 Event::Failed(error) if fast && fresh => {
@@ -146,7 +165,10 @@ impl Camera {
                 Event::Quiet if age > stall && !fast => return Err(Error::Stalled(stall.as_secs())),
                 Event::Quiet => {}
                 Event::Failed(error) => return Err(error),
-                Event::Ended if fast => return whole(&lock(feed), fresh, pipeline.length_us()),
+                Event::Ended if fast => {
+                    self.settle(feed, idle.as_ref());
+                    return whole(&lock(feed), fresh, pipeline.length_us());
+                }
                 Event::Ended if self.entry.url.starts_with("file:") => {
                     if self.entry.playback() != v1::Playback::Loop {
                         info!(camera = self.entry.id, frames = lock(feed).received, "file ended");
@@ -171,43 +193,61 @@ impl Camera {
         }
     }
 
-    fn on_picture(&self, feed: &Arc<Mutex<Feed>>) -> crate::pipeline::OnPicture {
-        let (feed, context) = (Arc::clone(feed), self.context.clone());
-        let (width, quality) = (self.config.analysis_width, self.config.quality);
-        let (partition, writer, stop) = (self.entry.partition, self.writer(), self.stop.clone());
-        let mut preprocessor = Preprocessor::default();
-        let metrics = Arc::clone(&self.metrics);
-        Box::new(move |picture, stamp| {
-            if stop.is_cancelled() {
-                return;
+    /// Whether the camera may rest. Footage that is played as fast as it was filmed is timed by its decoded pictures.
+    fn rests(&self, fast: bool) -> bool {
+        let network =
+            ["rtsp", "rtsps"].iter().any(|scheme| self.entry.url.starts_with(&format!("{scheme}:")));
+        match self.config.idle {
+            IdleDecode::Off => false,
+            IdleDecode::Network => network,
+            IdleDecode::All => network || fast,
+        }
+    }
+
+    fn outlet(&self, feed: &Arc<Mutex<Feed>>, idle: Option<valve::Shared>) -> Outlet {
+        Outlet {
+            feed: Arc::clone(feed),
+            idle,
+            demand: Arc::clone(&self.demand),
+            config: self.config.clone(),
+            context: self.context.clone(),
+            metrics: Arc::clone(&self.metrics),
+            partition: self.entry.partition,
+            writer: self.writer(),
+            stop: self.stop.clone(),
+            preprocessor: Preprocessor::default(),
+            told_us: None,
+        }
+    }
+
+    /// Footage ended: what was held back to its end is counted.
+    fn settle(&self, feed: &Mutex<Feed>, idle: Option<&valve::Shared>) {
+        if let Some((count, latest_us)) = idle.map(|idle| valve::lock(idle).left_out()) {
+            let mut feed = lock(feed);
+            if count > 0 {
+                feed.leave_out("idle", count);
+                self.metrics.received(count);
+                self.metrics.dropped("idle", count);
+                feed.reach(latest_us);
             }
-            let came = Instant::now();
-            metrics.received(1);
-            let frame = lock(&feed).deliver(stamp, wall_clock(), (picture.width(), picture.height()));
-            let frame = match frame {
-                Ok(frame) => frame,
-                Err(reason) => return metrics.dropped(reason, 1),
-            };
-            let picture = at_most(&mut preprocessor, picture, width);
-            match context.publish(with_picture(frame, picture, quality), partition, &writer) {
-                Ok(()) => {
-                    metrics.emitted(1);
-                    metrics.age(came.elapsed());
-                }
-                Err(error) => warn!(%error, "frame not published"),
-            }
-        })
+        }
     }
 
     /// Once a second: a heartbeat where no picture went out, the status, and news of an outage.
-    fn look(&self, feed: &Arc<Mutex<Feed>>, health: &mut Health, pictures: bool) {
+    fn look(&self, feed: &Arc<Mutex<Feed>>, health: &mut Health, seen: Seen) {
+        let Seen { pictures, rests, settled_us } = seen;
         let now_us = wall_clock();
         if self.entry.playback() == v1::Playback::Fast {
             return;
         }
         if lock(feed).told.elapsed() >= SECOND {
-            let kind = if pictures { v1::Heartbeat::NotDecoded } else { v1::Heartbeat::Offline };
-            let heartbeat = lock(feed).heartbeat(kind, now_us);
+            let kind = match (pictures, rests) {
+                (false, _) => v1::Heartbeat::Offline,
+                (true, true) => v1::Heartbeat::Unchanged,
+                (true, false) => v1::Heartbeat::NotDecoded,
+            };
+            // Time does not go on past frames that may be decoded yet.
+            let heartbeat = lock(feed).heartbeat(kind, settled_us.unwrap_or(now_us));
             if let Err(error) = self.context.publish(heartbeat, self.entry.partition, &self.writer()) {
                 warn!(%error, "heartbeat not published");
             }
@@ -286,6 +326,21 @@ impl Camera {
     }
 }
 
+/// What the supervisor sees of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Pictures come.
+    pictures: bool,
+    /// Nothing moves in them, so that not all are decoded.
+    rests: bool,
+    /// What becomes of the pictures until then is known; `None` for now.
+    settled_us: Option<i64>,
+}
+
+impl Seen {
+    const NOTHING: Self = Self { pictures: false, rests: false, settled_us: None };
+}
+
 struct Health {
     /// Anomalies that are not recorded yet, and when the next is tried.
     untold: VecDeque<(News, v1::Anomaly)>,
@@ -309,17 +364,4 @@ fn whole(feed: &Feed, pictures: bool, length_us: Option<i64>) -> Result<(), Erro
         }
         _ => Ok(()),
     }
-}
-
-/// A picture made smaller to at most this width, with even sides.
-fn at_most(preprocessor: &mut Preprocessor, picture: Picture, width: usize) -> Picture {
-    if picture.width() <= width {
-        return picture;
-    }
-    let height = (picture.height() * width).div_ceil(picture.width());
-    preprocessor.scale(&picture, width & !1, (height & !1).max(2))
-}
-
-fn lock(feed: &Mutex<Feed>) -> MutexGuard<'_, Feed> {
-    feed.lock().unwrap_or_else(PoisonError::into_inner)
 }

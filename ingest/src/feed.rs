@@ -1,6 +1,10 @@
 //! Numbers and times of a camera's frames: which are published, under which names.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use cortex_models::Picture;
 use cortex_proto::{epoch, v1};
@@ -119,6 +123,26 @@ impl Feed {
         Ok(frame)
     }
 
+    /// Pictures that were not taken in, for one reason.
+    pub(crate) fn leave_out(&mut self, reason: &'static str, count: u64) {
+        self.seq += count;
+        self.received += count;
+        *self.skipped.entry(reason).or_default() += count;
+    }
+
+    /// A picture of this size was decoded, and is left out.
+    pub(crate) fn see(&mut self, size: (usize, usize)) {
+        self.seen = Some(Instant::now());
+        self.source = size;
+    }
+
+    /// Recorded footage was read to this time, in microseconds from its beginning.
+    pub(crate) fn reach(&mut self, pts_us: i64) {
+        if matches!(self.pace, Pace::Recorded) {
+            self.clock.pass(RECORDED_US + pts_us);
+        }
+    }
+
     /// A sign of life without a picture.
     pub(crate) fn heartbeat(&mut self, kind: v1::Heartbeat, now_us: i64) -> Captured {
         self.told = Instant::now();
@@ -197,6 +221,10 @@ impl Feed {
             ..Default::default()
         }
     }
+}
+
+pub(crate) fn lock(feed: &Mutex<Feed>) -> MutexGuard<'_, Feed> {
+    feed.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A frame with its picture, and the JPEG quality in which it leaves the process.

@@ -19,7 +19,8 @@ pub fn pictures_in(url: &str, config: &Config) -> Option<u64> {
     let (sender, came) = mpsc::sync_channel::<()>(1);
     let on_picture = move |_, _| sender.try_send(()).unwrap_or_default();
     let pipeline =
-        Pipeline::open(&Open { url, login: None, config, fast: true }, Box::new(on_picture)).ok()?;
+        Pipeline::open(&Open { url, login: None, config, fast: true, idle: None }, Box::new(on_picture))
+            .ok()?;
     let begun = Instant::now();
     while begun.elapsed() < LIMIT {
         match pipeline.wait(10) {

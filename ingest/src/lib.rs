@@ -1,11 +1,12 @@
 //! Ingest: cameras to frames.
 //!
-//! - **Reads** the control plane (`cameras`).
+//! - **Reads** the control plane (`cameras`), and `demand` as a table.
 //! - **Writes** `frames`: pictures at the camera's rate, newest wins, and a heartbeat once a second without one;
 //!   `anomalies` when a camera is offline and when it has recovered, over restarts too; `status` once a second.
 //! - **Stores** those anomalies, and which cameras were told to be offline.
-//! - **Drops** what the rate leaves out (`rate`) and what comes more than two seconds late after a stall (`late`), both
-//!   counted by reason in every frame and never given an `n`.
+//! - **Drops** what the rate leaves out (`rate`), what comes more than two seconds late after a stall (`late`), and of a
+//!   camera in whose picture nothing moves what is never decoded (`idle`) and key frames like the ones before
+//!   (`unchanged`): counted by reason in every frame and never given an `n`.
 //! - **Knobs**: [`Config`].
 //!
 //! A camera is one thread that supervises and one GStreamer pipeline. It is rebuilt after an error, an end of stream or
@@ -17,10 +18,14 @@
 mod backoff;
 mod camera;
 mod clock;
+mod demand;
 mod error;
 mod feed;
+mod grid;
+mod idle;
 mod length;
 mod outage;
+mod outlet;
 mod part;
 mod pipeline;
 mod probe;

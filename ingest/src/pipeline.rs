@@ -14,7 +14,7 @@ use gstreamer_video::{self as gst_video, prelude::*};
 
 use cortex_runtime::config::Transport;
 
-use crate::{Config, Error, clock::Stamp, report::sender_clock};
+use crate::{Config, Error, clock::Stamp, idle::valve, report::sender_clock};
 
 /// What a pipeline hands over: a picture and when it was made.
 pub(crate) type OnPicture = Box<dyn FnMut(Picture, Stamp) + Send>;
@@ -43,6 +43,8 @@ pub(crate) struct Open<'a> {
     pub(crate) config: &'a Config,
     /// Pictures come as fast as they are taken, none is left out; else in real time.
     pub(crate) fast: bool,
+    /// Which frames are decoded; `None` for all.
+    pub(crate) idle: Option<&'a valve::Shared>,
 }
 
 impl Pipeline {
@@ -100,8 +102,15 @@ impl Pipeline {
                 }
             });
         }
+        let idle = open.idle.cloned();
         pipeline.connect_deep_element_added(move |_, _, element| {
             let Some(factory) = element.factory() else { return };
+            if let Some(idle) = &idle
+                && factory.has_type(gst::ElementFactoryType::DECODER)
+                && !element.is::<gst::Bin>()
+            {
+                valve::attach(idle, element);
+            }
             // One thread for each camera: decoders of many cameras share the cores by themselves.
             if factory.name().starts_with("avdec") && element.has_property("max-threads") {
                 element.set_property("max-threads", 1_i32);
@@ -338,7 +347,7 @@ mod tests {
                 .unwrap();
         let (sender, stamps) = mpsc::sync_channel(1);
         let (url, config) = (camera.url(), Config::default());
-        let open = Open { url: &url, login: None, config: &config, fast: false };
+        let open = Open { url: &url, login: None, config: &config, fast: false, idle: None };
         let on_picture = move |_, stamp: Stamp| {
             if let Some(camera_us) = stamp.camera_us {
                 sender.try_send(wall_clock() - camera_us).ok();

@@ -32,7 +32,7 @@ pub fn probe(
     // Bounded: the pipeline waits when nobody takes pictures, and its end wakes it.
     let (sender, pictures) = mpsc::sync_channel(PICTURES);
     let begun = Instant::now();
-    let open = Open { url: &request.url, login, config, fast: false };
+    let open = Open { url: &request.url, login, config, fast: false, idle: None };
     let pipeline = Pipeline::open(
         &open,
         Box::new(move |picture, stamp| {

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cortex_proto::{topics, v1};
@@ -23,6 +23,7 @@ use tracing::info;
 use crate::{
     Config,
     camera::{Camera, Credentials},
+    demand::Demand,
 };
 
 /// Ingest.
@@ -33,6 +34,7 @@ pub struct Ingest {
 
 struct Running {
     entry: v1::Camera,
+    demand: Arc<Demand>,
     stop: CancellationToken,
     ended: Arc<AtomicBool>,
 }
@@ -61,7 +63,7 @@ impl Source for Ingest {
         let mut owned = BTreeSet::new();
         health.set("ingest partitions", Err("none yet".to_owned()));
         while !stop.is_cancelled() {
-            match follow(&mut *group, &mut owned) {
+            match follow(&mut *group, &mut owned, &running) {
                 Ok(()) if owned.is_empty() => {}
                 Ok(()) => health.set("ingest partitions", Ok(())),
                 Err(error @ (bus::Error::Closed | bus::Error::Fenced { .. })) => {
@@ -118,13 +120,27 @@ impl Source for Ingest {
 }
 
 /// Waits a moment for what the group says.
-fn follow(group: &mut dyn Consumer, owned: &mut BTreeSet<u32>) -> Result<(), bus::Error> {
+fn follow(
+    group: &mut dyn Consumer,
+    owned: &mut BTreeSet<u32>,
+    running: &HashMap<String, Running>,
+) -> Result<(), bus::Error> {
     let event = group.poll(Take { count: 64, wait: LOOK })?;
     group.done();
     match event {
+        Some(Event::Records(records)) => {
+            for record in &records {
+                // What cannot be read asks for nothing.
+                if let Ok(demand) = record.message::<v1::Demand>()
+                    && let Some(camera) = running.get(&demand.camera)
+                {
+                    camera.demand.hear(&demand, Instant::now());
+                }
+            }
+        }
         Some(Event::Assigned(partitions)) => owned.extend(partitions),
         Some(Event::Revoked(partitions)) => owned.retain(|partition| !partitions.contains(partition)),
-        Some(Event::Moving | Event::Records(_)) | None => {}
+        Some(Event::Moving) | None => {}
     }
     Ok(())
 }
@@ -139,6 +155,7 @@ impl Ingest {
     ) -> Running {
         info!(camera = entry.id, "camera started");
         let (stop, ended) = (context.stop().child_token(), Arc::new(AtomicBool::new(false)));
+        let demand = Arc::new(Demand::default());
         let camera = Camera {
             entry: entry.clone(),
             term,
@@ -146,6 +163,7 @@ impl Ingest {
             credentials: Arc::clone(&self.credentials),
             context: context.clone(),
             metrics: Arc::clone(metrics),
+            demand: Arc::clone(&demand),
             stop: stop.clone(),
         };
         let done = Arc::clone(&ended);
@@ -154,6 +172,6 @@ impl Ingest {
             done.store(true, Ordering::Release);
             Ok(())
         });
-        Running { entry: entry.clone(), stop, ended }
+        Running { entry: entry.clone(), demand, stop, ended }
     }
 }

@@ -88,7 +88,7 @@ topics! {
     /// Best views of faces.
     CHIPS = "chips" "v1.Chip" Camera Picture 5 * MINUTE, true, ["detector"] => ["recognizer"];
     /// Who wants pictures.
-    DEMAND = "demand" "v1.Demand" Camera Latest 10, true, ["alerter"] => ["ingest" "cloaker"];
+    DEMAND = "demand" "v1.Demand" Camera Latest 10, true, ["detector" "alerter"] => ["ingest" "cloaker"];
     /// What stages know of cameras.
     STATUS = "status" "v1.Status" Camera Latest MINUTE, true,
         ["ingest" "detector" "recognizer" "cloaker" "alerter"] => ["alerter"];

@@ -1,27 +1,15 @@
 //! What cameras send besides H.264, and what their own clock says.
 
-use std::path::{Path, PathBuf};
-
 use cortex_camera::{Camera, CameraOptions, Clip, Codec};
-use gstreamer::{self as gst, prelude::*};
 
-use crate::watch::{Watch, store};
+use crate::{
+    clips::made,
+    watch::{Watch, store},
+};
 
-/// 25 drawn pictures of 320x240, 25 a second, as an encoder and a muxer make them.
-fn clip(folder: &Path, name: &str, encode: &str) -> PathBuf {
-    gst::init().unwrap();
-    let path = folder.join(name);
-    let drawn = "videotestsrc num-buffers=25 ! video/x-raw,format=I420,width=320,height=240,framerate=25/1";
-    let pipeline = gst::parse::launch(&format!("{drawn} ! {encode} ! filesink name=file")).unwrap();
-    let pipeline = pipeline.downcast::<gst::Pipeline>().unwrap();
-    pipeline.by_name("file").unwrap().set_property("location", &path);
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let kinds = [gst::MessageType::Eos, gst::MessageType::Error];
-    let end = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(30), &kinds);
-    assert_eq!(end.unwrap().type_(), gst::MessageType::Eos, "{name}");
-    pipeline.set_state(gst::State::Null).unwrap();
-    path
-}
+/// 25 drawn pictures of 320x240, 25 a second.
+const DRAWN: &str =
+    "videotestsrc num-buffers=25 ! video/x-raw,format=I420,width=320,height=240,framerate=25/1";
 
 #[test]
 fn h265_and_mjpeg_become_frames() {
@@ -31,7 +19,7 @@ fn h265_and_mjpeg_become_frames() {
         ("mjpeg", Codec::Mjpeg, "jpegenc ! avimux"),
     ];
     let cameras = clips.map(|(name, codec, encode)| {
-        let clip = clip(folder.path(), name, encode);
+        let clip = made(folder.path(), name, &format!("{DRAWN} ! {encode}"));
         assert_eq!(Clip::read(&clip).unwrap().codec, codec);
         (name, Camera::start(CameraOptions::new(clip)).unwrap())
     });

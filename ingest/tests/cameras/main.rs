@@ -1,7 +1,9 @@
 //! Ingest on real cameras of the loopback server: what they send, and how they fail.
 #![allow(clippy::unwrap_used)] // a broken promise ends the test
 
+mod clips;
 mod codecs;
 mod garbage;
+mod idle;
 mod reconnect;
 mod watch;

@@ -33,8 +33,17 @@ pub(crate) fn store() -> Arc<dyn Store> {
 }
 
 impl Watch {
+    /// What stories run with: stalls and outages are told soon.
+    pub(crate) fn config() -> Config {
+        Config { offline_after_s: 1.0, stall_s: 2.0, ..Config::default() }
+    }
+
     /// Starts ingest on cameras, each an id and an address.
     pub(crate) fn begin(store: Arc<dyn Store>, cameras: &[(&str, &str)]) -> Self {
+        Self::begin_with(Self::config(), store, cameras)
+    }
+
+    pub(crate) fn begin_with(config: Config, store: Arc<dyn Store>, cameras: &[(&str, &str)]) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let mut tables = Tables::default();
         for (id, url) in cameras {
@@ -53,7 +62,6 @@ impl Watch {
         };
         let frames = context.bus.tail(&[&topics::FRAMES], From::End).unwrap();
         let anomalies = context.bus.tail(&[&topics::ANOMALIES], From::End).unwrap();
-        let config = Config { offline_after_s: 1.0, stall_s: 2.0, ..Config::default() };
         let source = context.clone();
         context.lifecycle.thread("ingest", move || Ingest::new(config, Arc::new(|_| None)).run(source));
         Self { runtime, context, frames, anomalies }
@@ -61,12 +69,17 @@ impl Watch {
 
     /// The next picture of a camera for which `wanted` holds.
     pub(crate) fn picture(&mut self, camera: &str, wanted: impl Fn(&v1::Frame) -> bool) -> v1::Frame {
+        self.frame(camera, |frame| frame.heartbeat() == v1::Heartbeat::None && wanted(frame))
+    }
+
+    /// The next picture or heartbeat of a camera for which `wanted` holds.
+    pub(crate) fn frame(&mut self, camera: &str, wanted: impl Fn(&v1::Frame) -> bool) -> v1::Frame {
         loop {
-            let records = self.frames.next(Take { count: 32, wait: LIMIT }).unwrap();
-            assert!(!records.is_empty(), "no picture of {camera} came");
+            let records = self.frames.next(Take { count: 1, wait: LIMIT }).unwrap();
+            assert!(!records.is_empty(), "nothing of {camera} came");
             for record in records.iter().filter(|record| &*record.key == camera) {
                 let captured = record.message::<Captured>().unwrap();
-                if captured.picture.is_some() && wanted(&captured.message) {
+                if wanted(&captured.message) {
                     return captured.message.clone();
                 }
             }

@@ -24,6 +24,14 @@ pub struct Ingest {
     pub stall_s: f32,
     /// No picture for so long is an anomaly, in seconds.
     pub offline_after_s: f32,
+    /// Which sources decode key frames only while nothing moves in their picture.
+    pub idle: IdleDecode,
+    /// Nothing moved and nothing was tracked for so long, in seconds: the camera is idle.
+    pub idle_after_s: f32,
+    /// An idle camera's picture is analysed this often all the same, in seconds.
+    pub idle_look_s: f32,
+    /// Coded frames of an idle camera that are held, in MiB, to be decoded when something moves; 0 for none.
+    pub idle_hold_mib: f32,
     /// Schemes that camera addresses may have.
     pub schemes: Vec<String>,
     /// Networks that cameras may be in.
@@ -49,6 +57,18 @@ pub enum Transport {
     Auto,
 }
 
+/// Which sources decode key frames only while nothing moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum IdleDecode {
+    /// None: every frame is decoded.
+    Off,
+    /// Cameras on a network.
+    Network,
+    /// Also footage that is played as fast as it can be analysed.
+    All,
+}
+
 impl Default for Ingest {
     fn default() -> Self {
         Self {
@@ -59,6 +79,10 @@ impl Default for Ingest {
             latency_ms: 100,
             stall_s: 5.0,
             offline_after_s: 10.0,
+            idle: IdleDecode::Network,
+            idle_after_s: 5.0,
+            idle_look_s: 10.0,
+            idle_hold_mib: 4.0,
             schemes: ["rtsp", "rtsps", "file", "v4l2", "test"].map(str::to_owned).to_vec(),
             networks: ["0.0.0.0/0", "::/0"].map(str::to_owned).to_vec(),
             forbidden_networks: ["169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"].map(str::to_owned).to_vec(),
@@ -87,6 +111,12 @@ impl Ingest {
         }
         if self.stall_s < 1.0 || self.offline_after_s < 1.0 {
             wrong.push("`ingest.stall_s` and `ingest.offline_after_s` must be at least 1 second".to_owned());
+        }
+        if !(1.0..=3600.0).contains(&self.idle_after_s) || !(1.0..=3600.0).contains(&self.idle_look_s) {
+            wrong.push("`ingest.idle_after_s` and `ingest.idle_look_s` must be 1 to 3600 seconds".to_owned());
+        }
+        if !(0.0..=256.0).contains(&self.idle_hold_mib) {
+            wrong.push("`ingest.idle_hold_mib` must be 0 to 256".to_owned());
         }
         for (key, networks) in
             [("networks", &self.networks), ("forbidden_networks", &self.forbidden_networks)]

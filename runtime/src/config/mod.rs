@@ -38,7 +38,7 @@ pub use cloaker::{Cloaker, Style};
 pub use detector::Detector;
 pub use error::{Errors, Problem};
 pub use infer::{Infer, Preference, Provider};
-pub use ingest::{Ingest, Transport};
+pub use ingest::{IdleDecode, Ingest, Transport};
 pub use recognizer::Recognizer;
 pub use secret::Secret;
 pub use sections::{Bus, Data, Format, Keys, Listen, Store, Telemetry};

@@ -1,0 +1,84 @@
+//! Between the parser and the decoder of a pipeline: lets through what is to be decoded.
+
+use std::{
+    cell::Cell,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use cortex_runtime::runner::wall_clock;
+use gstreamer::{self as gst, prelude::*};
+
+use super::{Coded, Idle};
+
+/// A watch as the pipeline, the taker of its pictures and the camera's supervisor share it. Locked for moments, never
+/// while something is decoded.
+pub(crate) type Shared = Arc<Mutex<Idle<gst::Buffer>>>;
+
+/// Codecs whose parsers say which frames need no other.
+const CODECS: [&str; 3] = ["video/x-h264", "video/x-h265", "image/jpeg"];
+
+pub(crate) fn lock(idle: &Shared) -> MutexGuard<'_, Idle<gst::Buffer>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Puts the watch before a decoder.
+pub(crate) fn attach(idle: &Shared, decoder: &gst::Element) {
+    let Some(pad) = decoder.static_pad("sink") else { return };
+    let idle = Arc::clone(idle);
+    let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
+    pad.add_probe(kinds, move |pad, info| {
+        match &info.data {
+            Some(gst::PadProbeData::Buffer(buffer)) => {
+                if let Some(flow) = take(&idle, pad, buffer) {
+                    info.flow_res = flow;
+                    return gst::PadProbeReturn::Handled;
+                }
+            }
+            Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => {
+                lock(&idle).end()
+            }
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+thread_local! {
+    /// This thread gives the decoder what the watch let through: the probe meets it again.
+    static LETS_THROUGH: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Gives a frame to the watch, and to the decoder what that lets through. `None` when the frame goes on as it is.
+fn take(
+    idle: &Shared,
+    pad: &gst::Pad,
+    buffer: &gst::Buffer,
+) -> Option<Result<gst::FlowSuccess, gst::FlowError>> {
+    if LETS_THROUGH.get() || !is_known(pad) {
+        return None;
+    }
+    let frame = Coded {
+        key: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
+        bytes: buffer.size(),
+        pts_us: buffer.pts()?.useconds() as i64,
+        came_us: wall_clock(),
+    };
+    if lock(idle).coded(frame, buffer.clone()) {
+        return None;
+    }
+    LETS_THROUGH.set(true);
+    let mut flow = Ok(gst::FlowSuccess::Ok);
+    // What comes out may wake the watch, so each is asked for after the one before.
+    while flow.is_ok() {
+        let Some(next) = lock(idle).next() else { break };
+        flow = pad.chain(next);
+    }
+    LETS_THROUGH.set(false);
+    Some(flow)
+}
+
+fn is_known(pad: &gst::Pad) -> bool {
+    pad.current_caps().is_some_and(|caps| {
+        caps.structure(0).is_some_and(|codec| CODECS.iter().any(|known| codec.name() == *known))
+    })
+}

@@ -1,0 +1,102 @@
+//! What becomes of decoded pictures: which are published, and under which names.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use cortex_models::{Picture, Preprocessor};
+use cortex_runtime::{Context, bus::Writer, runner::wall_clock, telemetry::StageMetrics};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::{
+    Config,
+    clock::Stamp,
+    demand::Demand,
+    feed::{Feed, lock, with_picture},
+    idle::{Fate, valve},
+};
+
+/// Takes the pictures of one connection.
+pub(crate) struct Outlet {
+    pub(crate) feed: Arc<Mutex<Feed>>,
+    pub(crate) idle: Option<valve::Shared>,
+    pub(crate) demand: Arc<Demand>,
+    pub(crate) config: Config,
+    pub(crate) context: Context,
+    pub(crate) metrics: Arc<StageMetrics>,
+    pub(crate) partition: u32,
+    pub(crate) writer: Writer,
+    pub(crate) stop: CancellationToken,
+    pub(crate) preprocessor: Preprocessor,
+    /// Which picture was published last, by its time in the stream.
+    pub(crate) told_us: Option<i64>,
+}
+
+impl Outlet {
+    pub(crate) fn take(&mut self, picture: Picture, stamp: Stamp) {
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let taken = Instant::now();
+        let fate = self.idle.as_ref().map(|idle| {
+            let mut idle = valve::lock(idle);
+            let fate = idle.decoded(stamp.pts_us, &picture);
+            (fate, idle.left_out())
+        });
+        let (mut came_us, size) = (wall_clock(), (picture.width(), picture.height()));
+        if let Some((fate, (count, _))) = fate {
+            self.leave_out("idle", count);
+            match fate {
+                Fate::Void => return,
+                Fate::Unchanged(_) if !self.wants_unchanged(stamp.pts_us) => {
+                    lock(&self.feed).see(size);
+                    return self.leave_out("unchanged", 1);
+                }
+                Fate::Unchanged(at_us) | Fate::Deliver(Some(at_us)) => came_us = at_us,
+                Fate::Deliver(None) => {}
+            }
+        }
+        self.metrics.received(1);
+        let frame = lock(&self.feed).deliver(stamp, came_us, size);
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(reason) => return self.metrics.dropped(reason, 1),
+        };
+        let picture = at_most(&mut self.preprocessor, picture, self.config.analysis_width);
+        let frame = with_picture(frame, picture, self.config.quality);
+        match self.context.publish(frame, self.partition, &self.writer) {
+            Ok(()) => {
+                self.told_us = Some(stamp.pts_us);
+                self.metrics.emitted(1);
+                self.metrics.age(taken.elapsed());
+            }
+            Err(error) => warn!(%error, "frame not published"),
+        }
+    }
+
+    /// Somebody looks at the picture, or it is time to look whether something is there that did not move.
+    fn wants_unchanged(&self, pts_us: i64) -> bool {
+        let every_us = (self.config.idle_look_s * 1e6) as i64;
+        self.demand.viewed(Instant::now())
+            || self.told_us.is_none_or(|told_us| !(0..every_us).contains(&(pts_us - told_us)))
+    }
+
+    fn leave_out(&self, reason: &'static str, count: u64) {
+        if count > 0 {
+            lock(&self.feed).leave_out(reason, count);
+            self.metrics.received(count);
+            self.metrics.dropped(reason, count);
+        }
+    }
+}
+
+/// A picture made smaller to at most this width, with even sides.
+fn at_most(preprocessor: &mut Preprocessor, picture: Picture, width: usize) -> Picture {
+    if picture.width() <= width {
+        return picture;
+    }
+    let height = (picture.height() * width).div_ceil(picture.width());
+    preprocessor.scale(&picture, width & !1, (height & !1).max(2))
+}
