@@ -1,6 +1,7 @@
 //! What Cortex costs and what it withstands, measured.
 
 mod affinity;
+mod cameras;
 mod child;
 mod clip;
 mod efficiency;
@@ -8,6 +9,7 @@ mod facts;
 mod fleet;
 mod gallery;
 mod hop;
+mod idle;
 mod latency;
 mod overload;
 mod parts;
@@ -46,10 +48,17 @@ enum Benchmark {
     Rules(rules::Options),
     /// CPU time of a search of the gallery, against a scan of full vectors and against reading the memory; time to load one
     Gallery(gallery::Options),
+    /// What idle decode misses, against an analysis of every frame
+    Idle(idle::Options),
+    /// CPU time and memory of an idle camera, beside the floor
+    Cameras(cameras::Options),
     /// Every benchmark with its defaults
     All(efficiency::Options),
     /// The unavoidable parts alone, once; what `efficiency` runs as a child
     Parts(Work),
+    /// One contender with its cameras, once; what `cameras` runs as a child
+    #[command(hide = true)]
+    CamerasPart(cameras::Part),
 }
 
 /// What is analysed.
@@ -91,5 +100,8 @@ fn main() -> anyhow::Result<()> {
             latency::run(&latency::Options::beside(&options))
         }
         Benchmark::Parts(work) => parts::run(&work),
+        Benchmark::Idle(options) => idle::run(&options),
+        Benchmark::Cameras(options) => cameras::run(&options),
+        Benchmark::CamerasPart(part) => cameras::part(&part),
     }
 }

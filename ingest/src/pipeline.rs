@@ -57,9 +57,14 @@ impl Pipeline {
         let caps = gst_video::VideoCapsBuilder::new().format(gst_video::VideoFormat::I420).build();
         let reports = Reports::default();
         let told = reports.clone();
-        let sink = gst_app::AppSink::builder().caps(&caps).sync(!live && !open.fast).max_buffers(2).build();
+        // No picture is kept for who might ask for the last one: a pool is memory of every camera.
+        let sink = gst_app::AppSink::builder().caps(&caps).sync(!live && !open.fast).max_buffers(2);
+        let sink = sink.enable_last_sample(false).build();
         sink.set_callbacks(
             gst_app::AppSinkCallbacks::builder()
+                .new_preroll(|sink| {
+                    sink.pull_preroll().map(|_| gst::FlowSuccess::Ok).map_err(|_| gst::FlowError::Eos)
+                })
                 .new_sample(move |sink| {
                     let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
                     if let Some(picture) = picture(&sample) {

@@ -56,6 +56,8 @@ pub(crate) struct Idle<B> {
     /// Key frames given to the decoder that did not come out.
     owed: usize,
     left_out: u64,
+    /// Sizes woke it, and nothing was seen to move yet.
+    unsure: bool,
     /// The latest frame's time in the stream, and when it came.
     latest_us: i64,
     heard: Option<Instant>,
@@ -104,6 +106,7 @@ impl<B: Clone> Idle<B> {
             looked_us: None,
             owed: 0,
             left_out: 0,
+            unsure: false,
             latest_us: 0,
             heard: None,
         }
@@ -112,11 +115,19 @@ impl<B: Clone> Idle<B> {
     /// Takes a frame. `true` when it goes to the decoder as it is; else what does is in [`Self::next`].
     pub(crate) fn coded(&mut self, frame: Coded, body: B) -> bool {
         (self.latest_us, self.heard) = (frame.pts_us, Some(Instant::now()));
-        let surge = !frame.key && self.sizes.look(frame.pts_us, frame.bytes);
+        let surge = if frame.key {
+            self.sizes.key();
+            false
+        } else {
+            self.sizes.look(frame.pts_us, frame.bytes)
+        };
         match self.state {
             State::Awake => {
                 if !(frame.key && self.is_quiet(frame.pts_us)) {
                     return true;
+                }
+                if std::mem::take(&mut self.unsure) {
+                    self.sizes.were_right(false);
                 }
                 self.sizes.forget_before(self.moved_us.unwrap_or(frame.pts_us));
                 self.held.clear();
@@ -136,6 +147,7 @@ impl<B: Clone> Idle<B> {
                 } else {
                     self.left_out += self.held.push(frame, body);
                 }
+                self.unsure = surge;
                 if surge || self.owed > OWED || self.demand.tracked(Instant::now()) {
                     self.wake(frame.pts_us);
                 }
@@ -236,6 +248,9 @@ impl<B: Clone> Idle<B> {
         let moved = Grid::of(picture).is_none_or(|grid| self.scene.look(&grid, pts_us));
         if moved {
             self.moved_us = Some(pts_us);
+            if std::mem::take(&mut self.unsure) {
+                self.sizes.were_right(true);
+            }
         }
         moved
     }

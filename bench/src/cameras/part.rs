@@ -1,0 +1,159 @@
+//! One contender with so many cameras, as a process of its own: it measures itself and prints what it took.
+
+use std::{
+    fs,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, anyhow};
+use arc_swap::ArcSwap;
+use clap::Args;
+use cortex_ingest::Ingest;
+use cortex_proto::{topics, v1};
+use cortex_runtime::{
+    Context, Fatal, Lifecycle, Source as _, Tables,
+    bus::{Embedded, From, Full, Take},
+    config::IdleDecode,
+    store::{Retention, Sqlite},
+};
+use gstreamer::{self as gst, prelude::*};
+
+use super::{Contender, Cost};
+use crate::{child, report::line};
+
+/// What `cameras` runs as a child.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Part {
+    /// Who
+    contender: Contender,
+    /// The cameras' address
+    #[arg(long)]
+    url: String,
+    /// How many there are
+    #[arg(long)]
+    count: usize,
+    /// Seconds that are measured
+    #[arg(long)]
+    seconds: u64,
+}
+
+/// Until cameras are connected, were quiet for long enough, and met their next key frame.
+const SETTLE: Duration = Duration::from_secs(15);
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs one contender.
+pub(crate) fn run(part: &Part) -> anyhow::Result<()> {
+    let cost = match part.contender {
+        Contender::Floor => floor(part)?,
+        Contender::Ingest => ingest(part, IdleDecode::Network)?,
+        Contender::Awake => ingest(part, IdleDecode::Off)?,
+    };
+    Ok(line(serde_json::to_string(&cost)?)?)
+}
+
+/// What this process takes from now on.
+fn cost(part: &Part) -> anyhow::Result<Cost> {
+    thread::sleep(SETTLE);
+    let me = std::process::id();
+    let (before, start) = (child::cpu_seconds_of(me)?, Instant::now());
+    thread::sleep(Duration::from_secs(part.seconds));
+    let cores = (child::cpu_seconds_of(me)? - before) / start.elapsed().as_secs_f64();
+    let count = |folder: &str| anyhow::Ok(fs::read_dir(format!("/proc/self/{folder}"))?.count());
+    Ok(Cost {
+        cores,
+        memory_mib: child::memory_mib(me)?,
+        threads: count("task")?,
+        files: count("fd")?,
+        received: 0,
+        idle: 0,
+    })
+}
+
+fn floor(part: &Part) -> anyhow::Result<Cost> {
+    gst::init()?;
+    let launch = format!(
+        "rtspsrc location={} protocols=tcp latency=100 ! rtph264depay ! h264parse \
+         ! identity drop-buffer-flags=delta-unit ! avdec_h264 max-threads=1 ! fakesink sync=false enable-last-sample=false",
+        part.url
+    );
+    let pipelines = (0..part.count).map(|_| {
+        let pipeline = gst::parse::launch(&launch)?;
+        pipeline.set_state(gst::State::Playing)?;
+        anyhow::Ok(pipeline)
+    });
+    let pipelines = pipelines.collect::<anyhow::Result<Vec<_>>>()?;
+    let cost = cost(part)?;
+    for pipeline in pipelines {
+        pipeline.set_state(gst::State::Null)?;
+    }
+    Ok(cost)
+}
+
+fn ingest(part: &Part, idle: IdleDecode) -> anyhow::Result<Cost> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let day = Duration::from_secs(86_400);
+    let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
+    let mut tables = Tables::default();
+    for camera in 0..part.count {
+        tables.take_camera(&v1::Camera {
+            id: format!("camera-{camera}"),
+            site: "site".to_owned(),
+            url: part.url.clone(),
+            ..Default::default()
+        });
+    }
+    let context = Context {
+        bus: Arc::new(Embedded::open(None, Full::Shed)?),
+        store: Arc::new(Sqlite::open(None, retention)?),
+        tables: Arc::new(ArcSwap::from_pointee(tables)),
+        lifecycle: Lifecycle::new(runtime.handle().clone()),
+    };
+    let told = follow(&context)?;
+    // A detector would take every picture at once.
+    let mut frames = context.bus.tail(&[&topics::FRAMES], From::End)?;
+    let stop = context.stop();
+    context.lifecycle.thread("reader", move || {
+        while !stop.is_cancelled() {
+            frames.next(Take { count: 1, wait: Duration::from_secs(1) }).map_err(Fatal::new)?;
+        }
+        Ok(())
+    });
+    let config = cortex_ingest::Config { idle, ..cortex_ingest::Config::default() };
+    let source = context.clone();
+    context.lifecycle.thread("ingest", move || Ingest::new(config, Arc::new(|_| None)).run(source));
+    let mut cost = cost(part)?;
+    {
+        let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        anyhow::ensure!(told.len() == part.count, "{} of {} cameras are there", told.len(), part.count);
+        for status in told.values() {
+            cost.received += status.received;
+            cost.idle += status.dropped.iter().filter(|s| s.reason == "idle").map(|s| s.count).sum::<u64>();
+        }
+    }
+    context.stop().cancel();
+    runtime.block_on(context.lifecycle.ended(GRACE)).map_err(|error| anyhow!(error)).context("end ingest")?;
+    Ok(cost)
+}
+
+type Told = Arc<Mutex<std::collections::BTreeMap<String, Arc<v1::Status>>>>;
+
+/// What the cameras say of themselves, the newest of each.
+fn follow(context: &Context) -> anyhow::Result<Told> {
+    let told = Told::default();
+    let mut tail = context.bus.tail(&[&topics::STATUS], From::End)?;
+    let (stop, all) = (context.stop(), Arc::clone(&told));
+    context.lifecycle.thread("observer", move || {
+        while !stop.is_cancelled() {
+            let records = tail.next(Take { count: 256, wait: Duration::from_secs(1) }).map_err(Fatal::new)?;
+            for record in records {
+                let status = record.message::<v1::Status>().map_err(Fatal::new)?;
+                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                all.insert(status.camera.clone(), status);
+            }
+        }
+        Ok(())
+    });
+    Ok(told)
+}

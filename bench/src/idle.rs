@@ -1,0 +1,214 @@
+//! What idle decode misses: tracks that an analysis of every frame finds, and one of an idle camera's frames does not.
+//! Each clip is encoded anew with key frames 1, 2 and 4 s apart, and both run through the real binary.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use cortex_models::Rect;
+use gstreamer::{self as gst, prelude::*};
+use serde::{Deserialize, Serialize};
+
+use crate::{child, report::line};
+
+/// What is analysed.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// The clips, in any codec
+    #[arg(long, required = true, num_args = 1..)]
+    clip: Vec<PathBuf>,
+    /// Cortex's binary
+    #[arg(long)]
+    cortex: PathBuf,
+    /// Not used here
+    #[arg(long, hide = true)]
+    python: Option<PathBuf>,
+    /// Seconds between key frames
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
+    intervals: Vec<u64>,
+    /// The models run on every n-th frame
+    #[arg(long, default_value_t = 1)]
+    every: u64,
+    /// Folder for the encoded clips, the results and `idle.json`
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+}
+
+/// Tracks above so many seconds, and the points of recall that may be lost on them.
+const TARGETS: [(f64, f64); 2] = [(2.0, 0.5), (1.0, 2.0)];
+/// A track is found when so much of it is covered by tracks of its class.
+const COVERED: f64 = 0.5;
+/// Boxes that overlap so much are of the same thing.
+const OVERLAP: f32 = 0.5;
+
+/// A line of `detections.ndjson`, as far as it matters here.
+#[derive(Debug, Deserialize)]
+struct Row {
+    frame: u64,
+    time: f64,
+    track: Option<u64>,
+    state: String,
+    class: String,
+    r#box: [f32; 4],
+}
+
+/// One analysis.
+struct Analysis {
+    rows: Vec<Row>,
+    cpu_seconds: f64,
+}
+
+/// One clip at one interval.
+#[derive(Debug, Serialize)]
+struct Measured {
+    clip: String,
+    interval_s: u64,
+    /// For each of the targets: tracks, and those of them that were missed.
+    tracks: Vec<(usize, usize)>,
+    /// Of all boxes of tracks, the share that is covered.
+    covered: f64,
+    /// CPU time of the analysis of everything over that of the idle one.
+    cpu_ratio: f64,
+}
+
+/// Runs everything and writes `idle.json`.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    fs::create_dir_all(&options.out)?;
+    line(
+        "\nidle: what is found when only key frames are decoded until something moves, against every frame",
+    )?;
+    let mut all: Vec<Measured> = Vec::new();
+    for clip in &options.clip {
+        for interval_s in &options.intervals {
+            let measured = measure(options, clip, *interval_s)?;
+            let missed: Vec<String> = (measured.tracks.iter().zip(TARGETS))
+                .map(|((tracks, missed), (seconds, _))| format!("{missed} of {tracks} above {seconds} s"))
+                .collect();
+            line(format!(
+                "  {} with key frames {interval_s} s apart: missed {}; {:.2} % of boxes covered, {:.1} times less CPU time",
+                measured.clip,
+                missed.join(", "),
+                100.0 * measured.covered,
+                measured.cpu_ratio
+            ))?;
+            all.push(measured);
+        }
+    }
+    for (index, (seconds, target)) in TARGETS.into_iter().enumerate() {
+        let sum = |of: fn(&(usize, usize)) -> usize| all.iter().map(|m| of(&m.tracks[index])).sum::<usize>();
+        let lost = 100.0 * sum(|tracks| tracks.1) as f64 / sum(|tracks| tracks.0).max(1) as f64;
+        let verdict = if lost <= target { "met" } else { "missed" };
+        line(format!(
+            "  recall lost on tracks above {seconds} s: {lost:.2} points, target {target}: {verdict}"
+        ))?;
+    }
+    let file = options.out.join("idle.json");
+    fs::write(&file, serde_json::to_string_pretty(&all)?)?;
+    Ok(line(format!("every run: {}", file.display()))?)
+}
+
+fn measure(options: &Options, clip: &Path, interval_s: u64) -> anyhow::Result<Measured> {
+    let name = clip.file_stem().context("a clip has a name")?.to_string_lossy().into_owned();
+    let encoded = options.out.join(format!("{name}-{interval_s}s.mkv"));
+    if !encoded.is_file() {
+        encode(clip, &encoded, interval_s)?;
+    }
+    let whole = analyse(options, &encoded, "off")?;
+    let idle = analyse(options, &encoded, "all")?;
+    let mut found: HashMap<(u64, &str), Vec<Rect>> = HashMap::new();
+    for row in idle.rows.iter().filter(|row| row.track.is_some()) {
+        found.entry((row.frame, row.class.as_str())).or_default().push(rect(row));
+    }
+    let mut tracks: BTreeMap<u64, Vec<&Row>> = BTreeMap::new();
+    for row in whole.rows.iter().filter(|row| row.state == "detected") {
+        if let Some(track) = row.track {
+            tracks.entry(track).or_default().push(row);
+        }
+    }
+    let is_found = |row: &&Row| {
+        let others = found.get(&(row.frame, row.class.as_str()));
+        others.is_some_and(|others| others.iter().any(|other| other.iou(&rect(row)) >= OVERLAP))
+    };
+    let length = |rows: &[&Row]| rows[rows.len() - 1].time - rows[0].time;
+    let covered = |rows: &[&Row]| rows.iter().copied().filter(|row| is_found(row)).count();
+    let judged = TARGETS.map(|(seconds, _)| {
+        let long: Vec<&Vec<&Row>> = tracks.values().filter(|rows| length(rows) > seconds).collect();
+        let missed = long.iter().filter(|rows| (covered(rows) as f64) < COVERED * rows.len() as f64);
+        (long.len(), missed.count())
+    });
+    let boxes: usize = tracks.values().map(Vec::len).sum();
+    let found: usize = tracks.values().map(|rows| covered(rows)).sum();
+    Ok(Measured {
+        clip: name,
+        interval_s,
+        tracks: judged.to_vec(),
+        covered: found as f64 / boxes.max(1) as f64,
+        cpu_ratio: whole.cpu_seconds / idle.cpu_seconds,
+    })
+}
+
+fn rect(row: &Row) -> Rect {
+    let [x1, y1, x2, y2] = row.r#box;
+    Rect { x1, y1, x2, y2 }
+}
+
+fn analyse(options: &Options, clip: &Path, idle: &str) -> anyhow::Result<Analysis> {
+    let out = options.out.join(format!("idle-{idle}"));
+    fs::create_dir_all(&out)?;
+    let config = out.join("bench.toml");
+    fs::write(&config, format!("[ingest]\nidle = \"{idle}\"\n"))?;
+    let mut command = Command::new(&options.cortex);
+    command.arg("analyze").arg(clip).args(["--every", &options.every.to_string(), "--quiet"]);
+    command.arg("--config").arg(&config).arg("--out").arg(&out);
+    let ran = child::run(command)?;
+    let rows = fs::read_to_string(out.join("detections.ndjson"))?;
+    let rows = rows.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    Ok(Analysis { rows, cpu_seconds: ran.cpu_seconds })
+}
+
+/// Encodes a clip as a camera would: H.264 without reordering, with a key frame every so many seconds.
+fn encode(clip: &Path, to: &Path, interval_s: u64) -> anyhow::Result<()> {
+    gst::init()?;
+    let rate = rate(clip)?;
+    let gop = (rate * interval_s as f64).round();
+    let launch = format!(
+        "filesrc name=from ! decodebin ! videoconvert ! openh264enc gop-size={gop} bitrate=2000000 \
+         rate-control=bitrate scene-change-detection=false ! h264parse ! matroskamux ! filesink name=to"
+    );
+    let pipeline = gst::parse::launch(&launch)?.downcast::<gst::Pipeline>();
+    let pipeline = pipeline.map_err(|_| anyhow!("the encoder is no pipeline"))?;
+    for (name, path) in [("from", clip), ("to", to)] {
+        pipeline.by_name(name).context("the encoder lacks a part")?.set_property("location", path);
+    }
+    pipeline.set_state(gst::State::Playing)?;
+    let bus = pipeline.bus().context("the encoder has no bus")?;
+    let kinds = [gst::MessageType::Eos, gst::MessageType::Error];
+    let message = bus.timed_pop_filtered(gst::ClockTime::from_seconds(600), &kinds);
+    pipeline.set_state(gst::State::Null)?;
+    match message.as_ref().map(|message| message.view()) {
+        Some(gst::MessageView::Eos(_)) => Ok(()),
+        other => Err(anyhow!("{} was not encoded: {other:?}", clip.display())),
+    }
+}
+
+/// Pictures a second, by the container.
+fn rate(clip: &Path) -> anyhow::Result<f64> {
+    let launch = "filesrc name=from ! parsebin ! appsink name=coded sync=false max-buffers=1";
+    let pipeline = gst::parse::launch(launch)?.downcast::<gst::Pipeline>();
+    let pipeline = pipeline.map_err(|_| anyhow!("the parser is no pipeline"))?;
+    pipeline.by_name("from").context("the parser has no source")?.set_property("location", clip);
+    let sink = pipeline.by_name("coded").and_downcast::<gstreamer_app::AppSink>();
+    let sink = sink.context("the parser has no sink")?;
+    pipeline.set_state(gst::State::Playing)?;
+    let sample = sink.pull_sample();
+    pipeline.set_state(gst::State::Null)?;
+    let sample = sample.with_context(|| format!("{} cannot be read", clip.display()))?;
+    let caps = sample.caps().and_then(|caps| caps.structure(0)).context("a frame without a format")?;
+    let rate = caps.get::<gst::Fraction>("framerate")?;
+    Ok(f64::from(rate.numer()) / f64::from(rate.denom()))
+}
