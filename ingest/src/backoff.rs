@@ -12,7 +12,8 @@ pub(crate) struct Backoff {
 }
 
 const FIRST: f32 = 0.5;
-const MOST: f32 = 30.0;
+/// With the jitter, and the time that a connection takes, a camera is back within five seconds of its server.
+const MOST: f32 = 3.0;
 /// A wrong password is tried rarely, so that nobody is locked out.
 const LOGIN: f32 = 60.0;
 
@@ -46,7 +47,8 @@ mod tests {
     fn waits_grow_to_a_cap_and_begin_anew() {
         let mut backoff = Backoff::default();
         let waits: Vec<f32> = (0..9).map(|_| backoff.failed(&Error::Ended, 0.0).as_secs_f32()).collect();
-        assert_eq!(waits, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]);
+        assert_eq!(waits, [0.5, 1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]);
+        assert!(backoff.failed(&Error::Ended, 1.0) < Duration::from_secs(5), "jitter and all");
         assert!(backoff.failed(&Error::Login, 0.0) >= Duration::from_secs(60));
         backoff.succeeded();
         assert_eq!(backoff.failed(&Error::Ended, 1.0), Duration::from_secs_f32(0.75));

@@ -54,6 +54,8 @@ const CUT_SHARE: i64 = 20;
 const SECOND: Duration = Duration::from_secs(1);
 /// How long an anomaly waits that the store or the bus did not take.
 const AGAIN: Duration = Duration::from_secs(2);
+/// How often a refused login is compared with what the credentials have by now.
+const ASK: Duration = Duration::from_secs(3);
 /// Anomalies of one camera that wait at most.
 const UNTOLD: usize = 64;
 
@@ -105,9 +107,21 @@ impl Camera {
             warn!(camera = self.entry.id, %error, wait_s = wait.as_secs_f32(), "stream lost, reconnecting");
             health.error = error.to_string();
             let until = Instant::now() + wait;
+            // The camera refuses this login; another one need not wait.
+            let refused = matches!(error, Error::Login | Error::Credential(_)).then(|| self.login());
+            let mut asked = Instant::now();
             while Instant::now() < until && !self.stop.is_cancelled() {
                 std::thread::park_timeout(Duration::from_millis(LOOK));
                 self.look(&feed, &mut health, Seen::NOTHING);
+                if let Some(refused) = &refused
+                    && asked.elapsed() >= ASK
+                {
+                    asked = Instant::now();
+                    if self.login() != *refused {
+                        info!(camera = self.entry.id, "the login was changed, reconnecting");
+                        break;
+                    }
+                }
             }
         }
     }
@@ -115,10 +129,10 @@ impl Camera {
     /// One connection, to its end. `Ok` when there is nothing more to play.
     fn play(&self, feed: &Arc<Mutex<Feed>>, health: &mut Health, fast: bool) -> Result<(), Error> {
         Policy::new(&self.config).check_hosts(&self.entry.url, self.entry.origin())?;
-        let login = match self.entry.credential.as_str() {
-            "" => None,
-            name => Some((self.credentials)(name).ok_or_else(|| Error::Credential(name.to_owned()))?),
-        };
+        let login = self.login();
+        if login.is_none() && !self.entry.credential.is_empty() {
+            return Err(Error::Credential(self.entry.credential.clone()));
+        }
         let idle =
             self.rests(fast).then(|| Arc::new(Mutex::new(Idle::new(&self.config, Arc::clone(&self.demand)))));
         let open = Open { url: &self.entry.url, login, config: &self.config, fast, idle: idle.as_ref() };
@@ -181,6 +195,13 @@ impl Camera {
             }
         }
         Ok(())
+    }
+
+    /// User and password, where the camera's entry names a credential that there is.
+    fn login(&self) -> Option<(String, String)> {
+        Some(self.entry.credential.as_str())
+            .filter(|name| !name.is_empty())
+            .and_then(|name| (self.credentials)(name))
     }
 
     /// Says which decoder was chosen, once and whenever it is another.

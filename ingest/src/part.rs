@@ -9,6 +9,7 @@ use cortex_proto::v1::{
 };
 use cortex_runtime::{Source, access::Access, config::without_secrets, keys};
 use tonic::{Request, Response, Status, service::Routes};
+use tracing::warn;
 
 use crate::{Credentials, Ingest, probe};
 
@@ -34,14 +35,16 @@ pub fn start(process: &Process) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Logins of cameras by name.
+/// Logins of cameras by name, as the file has them when they are asked for: a corrected one needs no restart.
 ///
 /// # Errors
 /// Their file cannot be read, or others can read it too.
 pub fn credentials(config: &Config) -> anyhow::Result<Credentials> {
-    let known = keys::Credentials::load(&config.keys.credentials)?;
+    let path = config.keys.credentials.clone();
+    keys::Credentials::load(&path)?;
     Ok(Arc::new(move |name| {
-        known.get(name).map(|login| (login.user.clone(), login.password.expose().to_owned()))
+        let known = keys::Credentials::load(&path).inspect_err(|error| warn!(%error, "logins not read"));
+        known.ok()?.get(name).map(|login| (login.user.clone(), login.password.expose().to_owned()))
     }))
 }
 

@@ -31,3 +31,33 @@ fn h265_and_mjpeg_become_frames() {
     }
     watch.end();
 }
+
+#[test]
+fn a_camera_may_change_its_size_in_mid_stream_and_its_codec_at_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = |name: &str, width: u32, height: u32| {
+        let drawn = format!(
+            "videotestsrc num-buffers=50 ! video/x-raw,format=I420,width={width},height={height},framerate=25/1"
+        );
+        let encode = "openh264enc gop-size=25 ! h264parse config-interval=-1 \
+                      ! video/x-h264,stream-format=byte-stream,alignment=au";
+        std::fs::read(made(folder.path(), name, &format!("{drawn} ! {encode}"))).unwrap()
+    };
+    let both = folder.path().join("both.h264");
+    std::fs::write(&both, [part("small", 320, 240), part("large", 640, 480)].concat()).unwrap();
+    let camera = Camera::start(CameraOptions::new(&both)).unwrap();
+    let port = camera.port();
+    let mut watch = Watch::begin(store(), &[("yard", &camera.url())]);
+    let small = watch.picture("yard", |frame| frame.width == 320);
+    let large = watch.picture("yard", |frame| frame.width == 640);
+    assert_eq!(large.source_height, 480);
+    assert_eq!(small.id.unwrap().epoch, large.id.unwrap().epoch, "the connection goes on");
+
+    camera.stop();
+    let encode = "x265enc key-int-max=5 speed-preset=ultrafast ! h265parse ! matroskamux";
+    let other = made(folder.path(), "other", &format!("{DRAWN} ! {encode}"));
+    let other = Camera::start(CameraOptions { port, ..CameraOptions::new(other) }).unwrap();
+    watch.picture("yard", |frame| frame.width == 320);
+    watch.end();
+    other.stop();
+}

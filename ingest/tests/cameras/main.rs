@@ -4,6 +4,8 @@
 mod clips;
 mod codecs;
 mod garbage;
+mod hostile;
 mod idle;
+mod login;
 mod reconnect;
 mod watch;

@@ -1,13 +1,13 @@
 //! Ingest at work on some cameras, and what it says.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use cortex_ingest::{Config, Ingest};
+use cortex_ingest::{Config, Credentials, Ingest};
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
     Captured, Context, Lifecycle, Source, Tables,
-    bus::{Embedded, From, Full, Tail, Take},
+    bus::{Embedded, From, Full, Record, Tail, Take},
     store::{Retention, Sqlite, Store},
 };
 
@@ -18,6 +18,8 @@ pub(crate) struct Watch {
     context: Context,
     frames: Box<dyn Tail>,
     anomalies: Box<dyn Tail>,
+    /// Anomalies that were read and not asked for yet.
+    told: VecDeque<Record>,
 }
 
 pub(crate) fn clip() -> PathBuf {
@@ -44,6 +46,16 @@ impl Watch {
     }
 
     pub(crate) fn begin_with(config: Config, store: Arc<dyn Store>, cameras: &[(&str, &str)]) -> Self {
+        Self::begin_as(config, Arc::new(|_| None), store, cameras)
+    }
+
+    /// The same with logins: every camera's credential has its own id.
+    pub(crate) fn begin_as(
+        config: Config,
+        credentials: Credentials,
+        store: Arc<dyn Store>,
+        cameras: &[(&str, &str)],
+    ) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let mut tables = Tables::default();
         for (id, url) in cameras {
@@ -51,6 +63,7 @@ impl Watch {
                 id: (*id).into(),
                 site: "s".into(),
                 url: (*url).into(),
+                credential: credentials(id).map(|_| (*id).into()).unwrap_or_default(),
                 ..Default::default()
             });
         }
@@ -63,8 +76,8 @@ impl Watch {
         let frames = context.bus.tail(&[&topics::FRAMES], From::End).unwrap();
         let anomalies = context.bus.tail(&[&topics::ANOMALIES], From::End).unwrap();
         let source = context.clone();
-        context.lifecycle.thread("ingest", move || Ingest::new(config, Arc::new(|_| None)).run(source));
-        Self { runtime, context, frames, anomalies }
+        context.lifecycle.thread("ingest", move || Ingest::new(config, credentials).run(source));
+        Self { runtime, context, frames, anomalies, told: VecDeque::new() }
     }
 
     /// The next picture of a camera for which `wanted` holds.
@@ -89,13 +102,20 @@ impl Watch {
     /// The next anomaly of a camera.
     pub(crate) fn anomaly(&mut self, camera: &str) -> v1::Anomaly {
         loop {
-            let records = self.anomalies.next(Take { count: 32, wait: LIMIT }).unwrap();
-            assert!(!records.is_empty(), "no anomaly of {camera} came");
-            let all = records.iter().map(|record| record.message::<v1::Anomaly>().unwrap());
-            if let Some(anomaly) = all.into_iter().find(|anomaly| anomaly.camera == camera) {
-                return (*anomaly).clone();
+            let anomaly = self.next_anomaly();
+            if anomaly.camera == camera {
+                return anomaly;
             }
         }
+    }
+
+    /// The next anomaly of any camera.
+    pub(crate) fn next_anomaly(&mut self) -> v1::Anomaly {
+        if self.told.is_empty() {
+            self.told.extend(self.anomalies.next(Take { count: 32, wait: LIMIT }).unwrap());
+        }
+        let record = self.told.pop_front().expect("no anomaly came");
+        (*record.message::<v1::Anomaly>().unwrap()).clone()
     }
 
     pub(crate) fn end(self) {
