@@ -37,7 +37,6 @@ pub use gallery::{Cards, Gallery, Hit, Index, Known, Listed, Match, Person, Scal
 pub use hands::recognition;
 pub use model::{Embedding, Model};
 pub use part::{PART, gallery, spawn, start};
-pub use quality::{Flaw, flaws, rivals};
 pub use stage::{Audit, Audited, Input, Recognizer};
 pub use strangers::{Met, Strangers};
 pub use track::Views;
