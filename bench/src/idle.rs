@@ -1,5 +1,8 @@
 //! What idle decode misses: tracks that an analysis of every frame finds, and one of an idle camera's frames does not.
-//! Each clip is encoded anew with key frames 1, 2 and 4 s apart, and both run through the real binary.
+//! Each clip is encoded anew with key frames 1, 2 and 4 s apart and with pauses in which nothing happens, and both
+//! analyses run through the real binary.
+
+mod footage;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,18 +11,18 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::Args;
 use cortex_models::Rect;
-use gstreamer::{self as gst, prelude::*};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::footage::rate;
 use crate::{child, report::line};
 
 /// What is analysed.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
-    /// The clips, in any codec
+    /// The clips, H.264
     #[arg(long, required = true, num_args = 1..)]
     clip: Vec<PathBuf>,
     /// Cortex's binary
@@ -31,6 +34,9 @@ pub(crate) struct Options {
     /// Seconds between key frames
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
     intervals: Vec<u64>,
+    /// Seconds of the clip between two pauses, and seconds of a pause
+    #[arg(long, value_delimiter = ',', num_args = 2, default_values_t = [6, 14])]
+    parts: Vec<u64>,
     /// The models run on every n-th frame
     #[arg(long, default_value_t = 1)]
     every: u64,
@@ -116,7 +122,7 @@ fn measure(options: &Options, clip: &Path, interval_s: u64) -> anyhow::Result<Me
     let name = clip.file_stem().context("a clip has a name")?.to_string_lossy().into_owned();
     let encoded = options.out.join(format!("{name}-{interval_s}s.mkv"));
     if !encoded.is_file() {
-        encode(clip, &encoded, interval_s)?;
+        footage::write(clip, &encoded, interval_s, (options.parts[0], options.parts[1]))?;
     }
     let whole = analyse(options, &encoded, "off")?;
     let idle = analyse(options, &encoded, "all")?;
@@ -169,46 +175,4 @@ fn analyse(options: &Options, clip: &Path, idle: &str) -> anyhow::Result<Analysi
     let rows = fs::read_to_string(out.join("detections.ndjson"))?;
     let rows = rows.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     Ok(Analysis { rows, cpu_seconds: ran.cpu_seconds })
-}
-
-/// Encodes a clip as a camera would: H.264 without reordering, with a key frame every so many seconds.
-fn encode(clip: &Path, to: &Path, interval_s: u64) -> anyhow::Result<()> {
-    gst::init()?;
-    let rate = rate(clip)?;
-    let gop = (rate * interval_s as f64).round();
-    let launch = format!(
-        "filesrc name=from ! decodebin ! videoconvert ! openh264enc gop-size={gop} bitrate=2000000 \
-         rate-control=bitrate scene-change-detection=false ! h264parse ! matroskamux ! filesink name=to"
-    );
-    let pipeline = gst::parse::launch(&launch)?.downcast::<gst::Pipeline>();
-    let pipeline = pipeline.map_err(|_| anyhow!("the encoder is no pipeline"))?;
-    for (name, path) in [("from", clip), ("to", to)] {
-        pipeline.by_name(name).context("the encoder lacks a part")?.set_property("location", path);
-    }
-    pipeline.set_state(gst::State::Playing)?;
-    let bus = pipeline.bus().context("the encoder has no bus")?;
-    let kinds = [gst::MessageType::Eos, gst::MessageType::Error];
-    let message = bus.timed_pop_filtered(gst::ClockTime::from_seconds(600), &kinds);
-    pipeline.set_state(gst::State::Null)?;
-    match message.as_ref().map(|message| message.view()) {
-        Some(gst::MessageView::Eos(_)) => Ok(()),
-        other => Err(anyhow!("{} was not encoded: {other:?}", clip.display())),
-    }
-}
-
-/// Pictures a second, by the container.
-fn rate(clip: &Path) -> anyhow::Result<f64> {
-    let launch = "filesrc name=from ! parsebin ! appsink name=coded sync=false max-buffers=1";
-    let pipeline = gst::parse::launch(launch)?.downcast::<gst::Pipeline>();
-    let pipeline = pipeline.map_err(|_| anyhow!("the parser is no pipeline"))?;
-    pipeline.by_name("from").context("the parser has no source")?.set_property("location", clip);
-    let sink = pipeline.by_name("coded").and_downcast::<gstreamer_app::AppSink>();
-    let sink = sink.context("the parser has no sink")?;
-    pipeline.set_state(gst::State::Playing)?;
-    let sample = sink.pull_sample();
-    pipeline.set_state(gst::State::Null)?;
-    let sample = sample.with_context(|| format!("{} cannot be read", clip.display()))?;
-    let caps = sample.caps().and_then(|caps| caps.structure(0)).context("a frame without a format")?;
-    let rate = caps.get::<gst::Fraction>("framerate")?;
-    Ok(f64::from(rate.numer()) / f64::from(rate.denom()))
 }

@@ -8,6 +8,7 @@ mod efficiency;
 mod facts;
 mod fleet;
 mod gallery;
+mod health;
 mod hop;
 mod idle;
 mod latency;
@@ -48,6 +49,8 @@ enum Benchmark {
     Rules(rules::Options),
     /// CPU time of a search of the gallery, against a scan of full vectors and against reading the memory; time to load one
     Gallery(gallery::Options),
+    /// Faults of cameras' pictures: found in time, and none where there is none
+    Health(health::Options),
     /// What idle decode misses, against an analysis of every frame
     Idle(idle::Options),
     /// CPU time and memory of an idle camera, beside the floor
@@ -100,6 +103,7 @@ fn main() -> anyhow::Result<()> {
             latency::run(&latency::Options::beside(&options))
         }
         Benchmark::Parts(work) => parts::run(&work),
+        Benchmark::Health(options) => health::run(&options),
         Benchmark::Idle(options) => idle::run(&options),
         Benchmark::Cameras(options) => cameras::run(&options),
         Benchmark::CamerasPart(part) => cameras::part(&part),

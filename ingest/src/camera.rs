@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -24,9 +24,10 @@ use crate::{
     backoff::{Backoff, jitter},
     demand::Demand,
     feed::{Feed, Pace, RECORDED_US, lock},
+    health::Pulse,
     idle::{Idle, valve},
     outage::{self, News, Outage, anomaly},
-    outlet::Outlet,
+    outlet::{Outlet, Watched},
     pipeline::{Event, Open, Pipeline},
 };
 
@@ -79,6 +80,8 @@ impl Camera {
             told: Instant::now(),
             error: String::new(),
             decoder: String::new(),
+            watched: Arc::default(),
+            pulse: Pulse::default(),
         };
         match outage::told(&*self.context.store, &self.entry) {
             Ok(Some(since_us)) => health.outage.resume(since_us, wall_clock(), Instant::now()),
@@ -136,7 +139,8 @@ impl Camera {
         let idle =
             self.rests(fast).then(|| Arc::new(Mutex::new(Idle::new(&self.config, Arc::clone(&self.demand)))));
         let open = Open { url: &self.entry.url, login, config: &self.config, fast, idle: idle.as_ref() };
-        let mut outlet = self.outlet(feed, idle.clone());
+        let watched = (self.config.health && !fast).then(|| Arc::clone(&health.watched));
+        let mut outlet = self.outlet(feed, idle.clone(), watched);
         let pipeline = Pipeline::open(&open, Box::new(move |picture, stamp| outlet.take(picture, stamp)))?;
         let stall = Duration::from_secs_f32(self.config.stall_s);
         let opened = Instant::now();
@@ -150,9 +154,9 @@ impl Camera {
                 let fresh = feed.received > before;
                 (fresh, feed.seen.filter(|_| fresh).map_or_else(|| opened.elapsed(), |seen| seen.elapsed()))
             };
-            let (heard, settled_us) = idle.as_ref().map_or((None, None), |idle| {
+            let (heard, settled_us, arrived) = idle.as_ref().map_or((None, None, 0), |idle| {
                 let idle = valve::lock(idle);
-                (idle.heard(), idle.settled_us())
+                (idle.heard(), idle.settled_us(), idle.arrived())
             });
             let age = heard.filter(|_| fresh).map_or(age, |heard| age.min(heard.elapsed()));
             if fresh && age < SECOND {
@@ -162,7 +166,7 @@ impl Camera {
                 named = true;
                 self.name_decoder(&pipeline, health);
             }
-            let seen = Seen { pictures: fresh && age < stall, rests: heard.is_some(), settled_us };
+            let seen = Seen { pictures: fresh && age < stall, rests: heard.is_some(), settled_us, arrived };
             self.look(feed, health, seen);
             let event = match event {
                 // What was read before a file broke is still decoded, up to the end that follows.
@@ -225,7 +229,12 @@ impl Camera {
         }
     }
 
-    fn outlet(&self, feed: &Arc<Mutex<Feed>>, idle: Option<valve::Shared>) -> Outlet {
+    fn outlet(
+        &self,
+        feed: &Arc<Mutex<Feed>>,
+        idle: Option<valve::Shared>,
+        health: Option<Arc<Mutex<Watched>>>,
+    ) -> Outlet {
         Outlet {
             feed: Arc::clone(feed),
             idle,
@@ -236,6 +245,7 @@ impl Camera {
             partition: self.entry.partition,
             writer: self.writer(),
             stop: self.stop.clone(),
+            health,
             preprocessor: Preprocessor::default(),
             told_us: None,
         }
@@ -256,7 +266,7 @@ impl Camera {
 
     /// Once a second: a heartbeat where no picture went out, the status, and news of an outage.
     fn look(&self, feed: &Arc<Mutex<Feed>>, health: &mut Health, seen: Seen) {
-        let Seen { pictures, rests, settled_us } = seen;
+        let Seen { pictures, rests, settled_us, .. } = seen;
         let now_us = wall_clock();
         if self.entry.playback() == v1::Playback::Fast {
             return;
@@ -275,6 +285,7 @@ impl Camera {
         }
         if health.told.elapsed() >= SECOND {
             health.told = Instant::now();
+            self.examine(feed, health, seen, now_us);
             let status = self.status(&lock(feed), &health.error, pictures, now_us);
             if let Err(error) = self.context.publish(status, self.entry.partition, &self.writer()) {
                 warn!(%error, "status not published");
@@ -283,9 +294,29 @@ impl Camera {
         if let Some(news) = health.outage.hear(pictures, Instant::now()) {
             let told = anomaly(&self.entry, news, lock(feed).latest(), now_us, &health.error);
             info!(camera = self.entry.id, kind = told.kind, why = told.why, "camera health");
-            health.untold.push_back((news, told));
+            health.untold.push_back((Some(news), told));
         }
         self.tell(health);
+    }
+
+    /// Once a second: what is wrong with what comes.
+    fn examine(&self, feed: &Mutex<Feed>, health: &mut Health, seen: Seen, now_us: i64) {
+        if !self.config.health {
+            return;
+        }
+        let (frames, off_us, frame) = {
+            let feed = lock(feed);
+            (feed.received, feed.clock_off_us(), feed.latest())
+        };
+        // Those that are held back count as they arrive.
+        let frames = if seen.arrived > 0 { seen.arrived } else { frames };
+        let mut news = health.pulse.feel(seen.pictures.then_some(frames), off_us, now_us);
+        news.append(&mut health.watched.lock().unwrap_or_else(PoisonError::into_inner).news);
+        for news in news {
+            let told = outage::fault(&self.entry, &news, frame.clone(), now_us);
+            info!(camera = self.entry.id, kind = told.kind, why = told.why, "camera health");
+            health.untold.push_back((None, told));
+        }
     }
 
     /// Records what happened to the camera, in order. What the store does not take waits: it is a fact. An outage is
@@ -298,8 +329,11 @@ impl Camera {
             // Kept before `offline` and until after `recovered`: a crash between may tell one that nobody waits for,
             // and never leaves one out.
             let done = match news {
-                News::Offline(_) => outage::keep(store, &self.entry, told.began_us).and_then(|()| record()),
-                News::Recovered(_) => record().and_then(|()| outage::forget(store, &self.entry)),
+                Some(News::Offline(_)) => {
+                    outage::keep(store, &self.entry, told.began_us).and_then(|()| record())
+                }
+                Some(News::Recovered(_)) => record().and_then(|()| outage::forget(store, &self.entry)),
+                None => record(),
             };
             if let Err(error) = done {
                 warn!(camera = self.entry.id, %error, waiting = health.untold.len(), "anomaly not recorded, tried again");
@@ -356,21 +390,25 @@ struct Seen {
     rests: bool,
     /// What becomes of the pictures until then is known; `None` for now.
     settled_us: Option<i64>,
+    /// Coded frames of this connection; 0 where they are not counted before they are decoded.
+    arrived: u64,
 }
 
 impl Seen {
-    const NOTHING: Self = Self { pictures: false, rests: false, settled_us: None };
+    const NOTHING: Self = Self { pictures: false, rests: false, settled_us: None, arrived: 0 };
 }
 
 struct Health {
     /// Anomalies that are not recorded yet, and when the next is tried.
-    untold: VecDeque<(News, v1::Anomaly)>,
+    untold: VecDeque<(Option<News>, v1::Anomaly)>,
     again: Instant,
     outage: Outage,
     told: Instant,
     error: String,
     /// The decoder that was named last.
     decoder: String,
+    watched: Arc<Mutex<Watched>>,
+    pulse: Pulse,
 }
 
 /// Whether footage went on to its end.

@@ -178,6 +178,11 @@ impl Feed {
         }
     }
 
+    /// How far the camera's own clock is ahead, when it is too far to be believed.
+    pub(crate) fn clock_off_us(&self) -> Option<i64> {
+        self.clock.off_us
+    }
+
     /// The name of the latest frame.
     pub(crate) fn latest(&self) -> v1::FrameId {
         self.id(self.seq.saturating_sub(1))

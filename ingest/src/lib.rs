@@ -2,7 +2,8 @@
 //!
 //! - **Reads** the control plane (`cameras`), and `demand` as a table.
 //! - **Writes** `frames`: pictures at the camera's rate, newest wins, and a heartbeat once a second without one;
-//!   `anomalies` when a camera is offline and when it has recovered, over restarts too; `status` once a second.
+//!   `anomalies` when a camera is offline and when it has recovered, over restarts too, and when its picture is not what
+//!   it should be ([`Fault`]); `status` once a second.
 //! - **Stores** those anomalies, and which cameras were told to be offline.
 //! - **Drops** what the rate leaves out (`rate`), what comes more than two seconds late after a stall (`late`), and of a
 //!   camera in whose picture nothing moves what is never decoded (`idle`) and key frames like the ones before
@@ -22,6 +23,7 @@ mod demand;
 mod error;
 mod feed;
 mod grid;
+mod health;
 mod idle;
 mod length;
 mod outage;
@@ -37,6 +39,7 @@ pub use camera::Credentials;
 pub use cortex_runtime::config::Ingest as Config;
 pub use error::Error;
 pub use feed::RECORDED_US;
+pub use health::{Fault, Health, News};
 pub use length::pictures_in;
 pub use part::{Hands, PART, credentials, start};
 pub use pipeline::has_element;

@@ -9,6 +9,8 @@ use cortex_runtime::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::health::{self, Fault};
+
 /// Watches one camera.
 #[derive(Debug)]
 pub(crate) struct Outage {
@@ -17,7 +19,7 @@ pub(crate) struct Outage {
     told: bool,
 }
 
-/// What is to be told.
+/// What is to be told of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
     /// No pictures for this long.
@@ -97,6 +99,20 @@ pub(crate) fn anomaly(
         News::Recovered(_) => format!("pictures again after {seconds:.0} s"),
     };
     let began_us = now_us - down.as_micros() as i64;
+    v1::Anomaly {
+        why,
+        measures: vec![v1::Measure { name: "down_s".to_owned(), value: seconds, threshold: 0.0 }],
+        ..told_of(camera, (kind, severity), frame, (began_us, now_us))
+    }
+}
+
+/// What every anomaly of a camera's health has.
+fn told_of(
+    camera: &v1::Camera,
+    (kind, severity): (&str, v1::Severity),
+    frame: v1::FrameId,
+    (began_us, now_us): (i64, i64),
+) -> v1::Anomaly {
     let id = Sha256::digest(format!("{kind}/{}/{}/{}/{began_us}", camera.id, frame.epoch, frame.seq));
     v1::Anomaly {
         id: hex::encode(&id[..16]),
@@ -110,9 +126,33 @@ pub(crate) fn anomaly(
         frame: Some(frame),
         time_us: now_us,
         received_us: now_us,
-        why,
-        measures: vec![v1::Measure { name: "down_s".to_owned(), value: seconds, threshold: 0.0 }],
         ..Default::default()
+    }
+}
+
+/// The anomaly that tells of a fault of the picture.
+pub(crate) fn fault(
+    camera: &v1::Camera,
+    news: &health::News,
+    frame: v1::FrameId,
+    now_us: i64,
+) -> v1::Anomaly {
+    let (kind, severity) = match (news.over, news.fault) {
+        (true, _) => ("recovered", v1::Severity::Info),
+        (false, Fault::Looped | Fault::Covered | Fault::Frozen | Fault::Moved) => {
+            (news.fault.word(), v1::Severity::High)
+        }
+        (false, _) => (news.fault.word(), v1::Severity::Medium),
+    };
+    let measure = v1::Measure {
+        name: news.fault.word().to_owned(),
+        value: f64::from(news.value),
+        threshold: f64::from(news.threshold),
+    };
+    v1::Anomaly {
+        measures: vec![measure],
+        why: news.why.clone(),
+        ..told_of(camera, (kind, severity), frame, (news.began_us, now_us))
     }
 }
 

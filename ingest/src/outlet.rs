@@ -1,7 +1,7 @@
 //! What becomes of decoded pictures: which are published, and under which names.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -15,6 +15,7 @@ use crate::{
     clock::Stamp,
     demand::Demand,
     feed::{Feed, lock, with_picture},
+    health::{Health, News},
     idle::{Fate, valve},
 };
 
@@ -29,9 +30,18 @@ pub(crate) struct Outlet {
     pub(crate) partition: u32,
     pub(crate) writer: Writer,
     pub(crate) stop: CancellationToken,
+    /// Of live cameras, with what was found and is not told yet.
+    pub(crate) health: Option<Arc<Mutex<Watched>>>,
     pub(crate) preprocessor: Preprocessor,
     /// Which picture was published last, by its time in the stream.
     pub(crate) told_us: Option<i64>,
+}
+
+/// The health of a camera's picture, over its connections.
+#[derive(Default)]
+pub(crate) struct Watched {
+    health: Health,
+    pub(crate) news: Vec<News>,
 }
 
 impl Outlet {
@@ -50,7 +60,8 @@ impl Outlet {
             self.leave_out("idle", count);
             match fate {
                 Fate::Void => return,
-                Fate::Unchanged(_) if !self.wants_unchanged(stamp.pts_us) => {
+                Fate::Unchanged(at_us) if !self.wants_unchanged(stamp.pts_us) => {
+                    self.watch(&picture, at_us);
                     lock(&self.feed).see(size);
                     return self.leave_out("unchanged", 1);
                 }
@@ -58,6 +69,7 @@ impl Outlet {
                 Fate::Deliver(None) => {}
             }
         }
+        self.watch(&picture, came_us);
         self.metrics.received(1);
         let frame = lock(&self.feed).deliver(stamp, came_us, size);
         let frame = match frame {
@@ -81,6 +93,14 @@ impl Outlet {
         let every_us = (self.config.idle_look_s * 1e6) as i64;
         self.demand.viewed(Instant::now())
             || self.told_us.is_none_or(|told_us| !(0..every_us).contains(&(pts_us - told_us)))
+    }
+
+    fn watch(&self, picture: &Picture, came_us: i64) {
+        if let Some(watched) = &self.health {
+            let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
+            let news = watched.health.look(picture, came_us);
+            watched.news.extend(news);
+        }
     }
 
     fn leave_out(&self, reason: &'static str, count: u64) {

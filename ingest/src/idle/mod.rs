@@ -60,6 +60,7 @@ pub(crate) struct Idle<B> {
     unsure: bool,
     /// The latest frame's time in the stream, and when it came.
     latest_us: i64,
+    arrived: u64,
     heard: Option<Instant>,
 }
 
@@ -108,6 +109,7 @@ impl<B: Clone> Idle<B> {
             left_out: 0,
             unsure: false,
             latest_us: 0,
+            arrived: 0,
             heard: None,
         }
     }
@@ -115,6 +117,7 @@ impl<B: Clone> Idle<B> {
     /// Takes a frame. `true` when it goes to the decoder as it is; else what does is in [`Self::next`].
     pub(crate) fn coded(&mut self, frame: Coded, body: B) -> bool {
         (self.latest_us, self.heard) = (frame.pts_us, Some(Instant::now()));
+        self.arrived += 1;
         let surge = if frame.key {
             self.sizes.key();
             false
@@ -197,6 +200,11 @@ impl<B: Clone> Idle<B> {
     /// Frames that were never decoded since it was asked last, and the time in the stream of the latest frame.
     pub(crate) fn left_out(&mut self) -> (u64, i64) {
         (std::mem::take(&mut self.left_out), self.latest_us)
+    }
+
+    /// Frames that came, whatever becomes of them.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.arrived
     }
 
     /// When a frame came last, while not all are decoded.

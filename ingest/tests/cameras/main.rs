@@ -3,6 +3,7 @@
 
 mod clips;
 mod codecs;
+mod faults;
 mod garbage;
 mod hostile;
 mod idle;

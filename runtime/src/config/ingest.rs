@@ -32,6 +32,8 @@ pub struct Ingest {
     pub idle_look_s: f32,
     /// Coded frames of an idle camera that are held, in MiB, to be decoded when something moves; 0 for none.
     pub idle_hold_mib: f32,
+    /// Faults of pictures are anomalies: frozen, looped, covered and the like.
+    pub health: bool,
     /// Schemes that camera addresses may have.
     pub schemes: Vec<String>,
     /// Networks that cameras may be in.
@@ -83,6 +85,7 @@ impl Default for Ingest {
             idle_after_s: 5.0,
             idle_look_s: 10.0,
             idle_hold_mib: 4.0,
+            health: true,
             schemes: ["rtsp", "rtsps", "file", "v4l2", "test"].map(str::to_owned).to_vec(),
             networks: ["0.0.0.0/0", "::/0"].map(str::to_owned).to_vec(),
             forbidden_networks: ["169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"].map(str::to_owned).to_vec(),
