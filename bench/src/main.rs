@@ -6,6 +6,7 @@ mod child;
 mod clip;
 mod efficiency;
 mod facts;
+mod flapping;
 mod fleet;
 mod gallery;
 mod health;
@@ -49,6 +50,8 @@ enum Benchmark {
     Rules(rules::Options),
     /// CPU time of a search of the gallery, against a scan of full vectors and against reading the memory; time to load one
     Gallery(gallery::Options),
+    /// Cameras that come and go: threads, files and memory stay flat, others are not disturbed
+    Flapping(flapping::Options),
     /// Faults of cameras' pictures: found in time, and none where there is none
     Health(health::Options),
     /// What idle decode misses, against an analysis of every frame
@@ -103,6 +106,7 @@ fn main() -> anyhow::Result<()> {
             latency::run(&latency::Options::beside(&options))
         }
         Benchmark::Parts(work) => parts::run(&work),
+        Benchmark::Flapping(options) => flapping::run(&options),
         Benchmark::Health(options) => health::run(&options),
         Benchmark::Idle(options) => idle::run(&options),
         Benchmark::Cameras(options) => cameras::run(&options),

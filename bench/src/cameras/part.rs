@@ -37,6 +37,12 @@ pub(crate) struct Part {
     /// Seconds that are measured
     #[arg(long)]
     seconds: u64,
+    /// Address of cameras that come and go
+    #[arg(long, default_value = "")]
+    away: String,
+    /// How many of those there are
+    #[arg(long, default_value_t = 0)]
+    away_count: usize,
 }
 
 /// Until cameras are connected, were quiet for long enough, and met their next key frame.
@@ -96,11 +102,13 @@ fn ingest(part: &Part, idle: IdleDecode) -> anyhow::Result<Cost> {
     let day = Duration::from_secs(86_400);
     let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
     let mut tables = Tables::default();
-    for camera in 0..part.count {
+    let cameras = (0..part.count).map(|camera| (format!("camera-{camera}"), &part.url));
+    for (id, url) in cameras.chain((0..part.away_count).map(|camera| (format!("away-{camera}"), &part.away)))
+    {
         tables.take_camera(&v1::Camera {
-            id: format!("camera-{camera}"),
+            id,
             site: "site".to_owned(),
-            url: part.url.clone(),
+            url: url.clone(),
             ..Default::default()
         });
     }
@@ -126,8 +134,12 @@ fn ingest(part: &Part, idle: IdleDecode) -> anyhow::Result<Cost> {
     let mut cost = cost(part)?;
     {
         let told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        anyhow::ensure!(told.len() == part.count, "{} of {} cameras are there", told.len(), part.count);
-        for status in told.values() {
+        let there = told.values().filter(|status| status.camera.starts_with("camera-"));
+        let (count, whole) = there.clone().fold((0, 0), |(count, whole), status| {
+            (count + 1, whole + usize::from(status.connected && status.error.is_empty()))
+        });
+        anyhow::ensure!(count == part.count && whole == count, "{whole} of {} cameras are well", part.count);
+        for status in there {
             cost.received += status.received;
             cost.idle += status.dropped.iter().filter(|s| s.reason == "idle").map(|s| s.count).sum::<u64>();
         }

@@ -1,0 +1,116 @@
+//! Cameras that come and go for as long as one likes: threads, files and memory of the process that watches them, and
+//! whether those that do not are disturbed. The cameras' server is this process.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use cortex_camera::{Camera, CameraOptions};
+
+use crate::{child, report::line};
+
+/// How many cameras, and for how long.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// The clip, H.264
+    #[arg(long)]
+    clip: PathBuf,
+    /// Not used here
+    #[arg(long, hide = true)]
+    cortex: Option<PathBuf>,
+    /// Not used here
+    #[arg(long, hide = true)]
+    python: Option<PathBuf>,
+    /// Not used here
+    #[arg(long, hide = true)]
+    out: Option<PathBuf>,
+    /// Cameras that come and go, all at once
+    #[arg(long, default_value_t = 50)]
+    cameras: usize,
+    /// Cameras that stay
+    #[arg(long, default_value_t = 2)]
+    healthy: usize,
+    /// Seconds that the others are there, and that they are away
+    #[arg(long, default_value_t = 1.0)]
+    each_s: f64,
+    /// For so long
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+}
+
+/// Until what grows once has grown.
+const WARM_UP: f64 = 0.2;
+/// The median of the last third over that of the first may be so much.
+const FLAT: f64 = 1.1;
+
+/// A look at the process.
+#[derive(Clone, Copy)]
+struct Sample {
+    threads: f64,
+    files: f64,
+    memory_mib: f64,
+}
+
+/// Runs it.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    line(format!(
+        "\nflapping: {} cameras {} s up and {} s down for {} minutes, {} that stay",
+        options.cameras, options.each_s, options.each_s, options.minutes, options.healthy
+    ))?;
+    let healthy = Camera::start(CameraOptions::new(&options.clip))?;
+    let mut flapping = Some(Camera::start(CameraOptions::new(&options.clip))?);
+    let port = flapping.as_ref().map_or(0, Camera::port);
+    let seconds = (options.minutes * 60.0) as u64;
+    let mut watcher = Command::new(std::env::current_exe()?);
+    watcher.args(["cameras-part", "ingest", "--url", &healthy.url()]);
+    watcher.args(["--count", &options.healthy.to_string(), "--seconds", &seconds.to_string()]);
+    let away = format!("rtsp://127.0.0.1:{port}/camera");
+    watcher.args(["--away", &away, "--away-count", &options.cameras.to_string()]);
+    let watcher = watcher.stdout(Stdio::piped()).spawn().context("start the watcher")?;
+    let (begun, mut samples) = (Instant::now(), Vec::new());
+    let each = Duration::from_secs_f64(options.each_s);
+    while begun.elapsed().as_secs() < seconds {
+        thread::sleep(each);
+        match flapping.take() {
+            Some(camera) => {
+                camera.stop();
+                if begun.elapsed().as_secs_f64() > WARM_UP * seconds as f64 {
+                    samples.push(sample(watcher.id())?);
+                }
+            }
+            // The port may still be held by a connection that ends.
+            None => {
+                flapping = Camera::start(CameraOptions { port, ..CameraOptions::new(&options.clip) }).ok();
+            }
+        }
+    }
+    drop(flapping);
+    let output = watcher.wait_with_output()?;
+    ensure!(output.status.success(), "the watcher failed");
+    let third = samples.len() / 3;
+    ensure!(third > 0, "--minutes: too short to tell");
+    for (name, of) in [
+        ("threads", (|s| s.threads) as fn(&Sample) -> f64),
+        ("files", |s| s.files),
+        ("MiB", |s| s.memory_mib),
+    ] {
+        let middle = |part: &[Sample]| crate::report::median(&part.iter().map(of).collect::<Vec<_>>());
+        let (first, last) = (middle(&samples[..third]), middle(&samples[samples.len() - third..]));
+        let verdict = if last <= FLAT * first { "flat" } else { "grows" };
+        line(format!("  {name}: {first:.0} at first, {last:.0} at last: {verdict}"))?;
+    }
+    let said = String::from_utf8(output.stdout)?;
+    let epochs = said.lines().last().context("the watcher said nothing")?;
+    Ok(line(format!("  {} times up; the watcher's last word: {epochs}", samples.len()))?)
+}
+
+fn sample(process: u32) -> anyhow::Result<Sample> {
+    let count =
+        |folder: &str| anyhow::Ok(std::fs::read_dir(format!("/proc/{process}/{folder}"))?.count() as f64);
+    Ok(Sample { threads: count("task")?, files: count("fd")?, memory_mib: child::memory_mib(process)? })
+}
