@@ -11,11 +11,22 @@ const MARGIN: f32 = 1.6;
 /// A face of this width in pixels is as good as a larger one.
 const WIDE: f32 = 112.0;
 
-/// How good a view of a face is, 0..1: width, sharpness, frontality and the detector's score.
+/// Mean luma of a face between which its light is good, and beyond which nothing is seen of it.
+const LIGHT: [f32; 4] = [20.0, 55.0, 200.0, 245.0];
+
+/// How good a view of a face is, 0..1: width, sharpness, frontality and the detector's score; less in bad light.
 pub fn quality(picture: &Picture, face: &Face) -> f32 {
     let size = (face.rect.width() / WIDE).clamp(0.0, 1.0);
-    let sharp = (sharpness(picture, face.rect) / 12.0).clamp(0.0, 1.0);
-    (0.35 * size + 0.25 * sharp + 0.25 * quality_of_pose(&face.landmarks) + 0.15 * face.score).clamp(0.0, 1.0)
+    let (sharpness, luma) = grain(picture, face.rect);
+    let sharp = (sharpness / 12.0).clamp(0.0, 1.0);
+    let seen = 0.35 * size + 0.25 * sharp + 0.25 * quality_of_pose(&face.landmarks) + 0.15 * face.score;
+    (seen * exposure(luma)).clamp(0.0, 1.0)
+}
+
+/// 1 in good light, falling to 0 where nothing is seen.
+fn exposure(luma: f32) -> f32 {
+    let [black, dark, bright, white] = LIGHT;
+    ((luma - black) / (dark - black)).min((white - luma) / (white - bright)).clamp(0.0, 1.0)
 }
 
 /// JPEG quality of a chip that leaves the process: faces are compared in it.
@@ -46,25 +57,44 @@ pub(crate) fn cut(picture: &Picture, face: &Face, mut chip: v1::Chip) -> CutChip
     CutChip { message: chip, picture: Some(picture), quality: QUALITY }
 }
 
-/// Mean absolute difference of neighbouring luma values: blur lowers it.
-fn sharpness(picture: &Picture, rect: Rect) -> f32 {
+/// Mean absolute difference of neighbouring luma values, which blur lowers, and mean luma. Of RGB the red channel stands for
+/// luma.
+fn grain(picture: &Picture, rect: Rect) -> (f32, f32) {
     let plane = &picture.planes()[0];
     let step = if picture.format() == Format::Rgb { 3 } else { 1 };
     let rect = rect.clip(picture.width() as f32 - 2.0, picture.height() as f32 - 2.0);
-    let (mut sum, mut count) = (0_u32, 0_u32);
+    let (mut differences, mut values, mut count) = (0_u32, 0_u32, 0_u32);
     for y in (rect.y1 as usize..rect.y2 as usize).step_by(2) {
         for x in rect.x1 as usize..rect.x2 as usize {
             let at = y * plane.stride + x * step;
-            sum += u32::from(plane.data[at].abs_diff(plane.data[at + step]));
+            differences += u32::from(plane.data[at].abs_diff(plane.data[at + step]));
+            values += u32::from(plane.data[at]);
             count += 1;
         }
     }
-    sum as f32 / count.max(1) as f32
+    let mean = |sum: u32| sum as f32 / count.max(1) as f32;
+    (mean(differences), mean(values))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_face_in_bad_light_is_a_poor_view() {
+        let face = Face {
+            rect: Rect::new(8.0, 8.0, 56.0, 56.0),
+            score: 0.9,
+            landmarks: [[20.0, 24.0], [44.0, 24.0], [32.0, 34.0], [24.0, 44.0], [40.0, 44.0]],
+        };
+        let at = |luma: u8| {
+            let picture = Picture::rgb(64, 64, vec![luma; 64 * 64 * 3]).expect("the bytes fit");
+            quality(&picture, &face)
+        };
+        assert!(at(120) > 0.3 && at(60) == at(120) && at(190) == at(120));
+        assert!(at(35) < at(60) && at(230) < at(190));
+        assert_eq!((at(10), at(250)), (0.0, 0.0));
+    }
 
     #[test]
     fn a_face_beyond_any_edge_is_cut_within_the_picture() {
