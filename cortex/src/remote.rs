@@ -140,6 +140,13 @@ pub(crate) async fn probe(target: &Target<'_>, url: String, credential: String) 
     print::line(&format!("size           {}x{}", found.width, found.height));
     print::line(&format!("pictures/s     {:.1}", found.fps));
     print::line(&format!("first picture  {:.1} s", found.first_picture_s));
+    if found.key_interval_s > 0.0 {
+        print::line(&format!("key frames     {:.1} s apart", found.key_interval_s));
+    }
+    print::line(&format!("bit rate       {:.0} kbit/s", found.kilobits));
+    if !found.profile.is_empty() {
+        print::line(&format!("profile        {}", found.profile));
+    }
     found.warnings.iter().for_each(|warning| print::line(&format!("warning        {warning}")));
     Ok(())
 }

@@ -138,7 +138,14 @@ impl Camera {
         }
         let idle =
             self.rests(fast).then(|| Arc::new(Mutex::new(Idle::new(&self.config, Arc::clone(&self.demand)))));
-        let open = Open { url: &self.entry.url, login, config: &self.config, fast, idle: idle.as_ref() };
+        let open = Open {
+            url: &self.entry.url,
+            login,
+            config: &self.config,
+            fast,
+            idle: idle.as_ref(),
+            coding: None,
+        };
         let watched = (self.config.health && !fast).then(|| Arc::clone(&health.watched));
         let mut outlet = self.outlet(feed, idle.clone(), watched);
         let pipeline = Pipeline::open(&open, Box::new(move |picture, stamp| outlet.take(picture, stamp)))?;

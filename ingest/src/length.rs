@@ -18,9 +18,11 @@ const LIMIT: Duration = Duration::from_secs(5);
 pub fn pictures_in(url: &str, config: &Config) -> Option<u64> {
     let (sender, came) = mpsc::sync_channel::<()>(1);
     let on_picture = move |_, _| sender.try_send(()).unwrap_or_default();
-    let pipeline =
-        Pipeline::open(&Open { url, login: None, config, fast: true, idle: None }, Box::new(on_picture))
-            .ok()?;
+    let pipeline = Pipeline::open(
+        &Open { url, login: None, config, fast: true, idle: None, coding: None },
+        Box::new(on_picture),
+    )
+    .ok()?;
     let begun = Instant::now();
     while begun.elapsed() < LIMIT {
         match pipeline.wait(10) {

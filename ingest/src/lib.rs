@@ -19,6 +19,7 @@
 mod backoff;
 mod camera;
 mod clock;
+mod coding;
 mod demand;
 mod error;
 mod feed;

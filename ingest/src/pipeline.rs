@@ -2,7 +2,7 @@
 //! hardware where it is there, else libav on one thread.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicI64, Ordering},
 };
 
@@ -14,7 +14,13 @@ use gstreamer_video::{self as gst_video, prelude::*};
 
 use cortex_runtime::config::Transport;
 
-use crate::{Config, Error, clock::Stamp, idle::valve, report::sender_clock};
+use crate::{
+    Config, Error,
+    clock::Stamp,
+    coding::{self, Coding},
+    idle::valve,
+    report::sender_clock,
+};
 
 /// What a pipeline hands over: a picture and when it was made.
 pub(crate) type OnPicture = Box<dyn FnMut(Picture, Stamp) + Send>;
@@ -45,6 +51,8 @@ pub(crate) struct Open<'a> {
     pub(crate) fast: bool,
     /// Which frames are decoded; `None` for all.
     pub(crate) idle: Option<&'a valve::Shared>,
+    /// What is to be told of how the stream is coded; `None` for nothing.
+    pub(crate) coding: Option<&'a Arc<Mutex<Coding>>>,
 }
 
 impl Pipeline {
@@ -107,14 +115,12 @@ impl Pipeline {
                 }
             });
         }
-        let idle = open.idle.cloned();
+        let (idle, coding) = (open.idle.cloned(), open.coding.cloned());
         pipeline.connect_deep_element_added(move |_, _, element| {
             let Some(factory) = element.factory() else { return };
-            if let Some(idle) = &idle
-                && factory.has_type(gst::ElementFactoryType::DECODER)
-                && !element.is::<gst::Bin>()
-            {
-                valve::attach(idle, element);
+            if factory.has_type(gst::ElementFactoryType::DECODER) && !element.is::<gst::Bin>() {
+                coding.iter().for_each(|coding| coding::attach(coding, element));
+                idle.iter().for_each(|idle| valve::attach(idle, element));
             }
             // One thread for each camera: decoders of many cameras share the cores by themselves.
             if factory.name().starts_with("avdec") && element.has_property("max-threads") {
@@ -352,7 +358,7 @@ mod tests {
                 .unwrap();
         let (sender, stamps) = mpsc::sync_channel(1);
         let (url, config) = (camera.url(), Config::default());
-        let open = Open { url: &url, login: None, config: &config, fast: false, idle: None };
+        let open = Open { url: &url, login: None, config: &config, fast: false, idle: None, coding: None };
         let on_picture = move |_, stamp: Stamp| {
             if let Some(camera_us) = stamp.camera_us {
                 sender.try_send(wall_clock() - camera_us).ok();

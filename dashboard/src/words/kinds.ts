@@ -8,12 +8,23 @@ const ANOMALIES: Readonly<Record<string, string>> = {
   crowd: "Crowd",
   offline: "Camera offline",
   recovered: "Camera back",
+  frozen: "Camera's picture stands still",
+  looped: "Camera shows a recording",
+  covered: "Camera dark or covered",
+  overexposed: "Camera overexposed",
+  defocused: "Camera out of focus",
+  moved: "Camera was moved",
+  noisy: "Camera's signal is noisy",
+  slow: "Camera sends few pictures",
+  clock: "Camera's clock is off",
   watchlist: "Watch-list match",
 };
 
 const DROPS: Readonly<Record<string, string>> = {
   rate: "above the set rate",
   late: "too late",
+  idle: "never decoded, nothing moved",
+  unchanged: "nothing moved",
   superseded: "overtaken by a newer one",
   decode: "could not be decoded",
 };

@@ -8,5 +8,6 @@ mod garbage;
 mod hostile;
 mod idle;
 mod login;
+mod probe;
 mod reconnect;
 mod watch;
