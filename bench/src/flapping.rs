@@ -1,7 +1,8 @@
 //! Cameras that come and go for as long as one likes: threads, files and memory of the process that watches them, and
-//! whether those that do not are disturbed. The cameras' server is this process.
+//! whether those that do not are disturbed. The server of those that come and go is a process that is killed each time.
 
 use std::{
+    io::{BufRead, BufReader},
     path::PathBuf,
     process::{Command, Stdio},
     thread,
@@ -63,8 +64,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         options.cameras, options.each_s, options.each_s, options.minutes, options.healthy
     ))?;
     let healthy = Camera::start(CameraOptions::new(&options.clip))?;
-    let mut flapping = Some(Camera::start(CameraOptions::new(&options.clip))?);
-    let port = flapping.as_ref().map_or(0, Camera::port);
+    // Taken and let go: nobody listens there yet.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let seconds = (options.minutes * 60.0) as u64;
     let mut watcher = Command::new(std::env::current_exe()?);
     watcher.args(["cameras-part", "ingest", "--url", &healthy.url()]);
@@ -76,20 +77,19 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let each = Duration::from_secs_f64(options.each_s);
     while begun.elapsed().as_secs() < seconds {
         thread::sleep(each);
-        match flapping.take() {
-            Some(camera) => {
-                camera.stop();
-                if begun.elapsed().as_secs_f64() > WARM_UP * seconds as f64 {
-                    samples.push(sample(watcher.id())?);
-                }
-            }
-            // The port may still be held by a connection that ends.
-            None => {
-                flapping = Camera::start(CameraOptions { port, ..CameraOptions::new(&options.clip) }).ok();
-            }
+        let mut camera = Command::new(std::env::current_exe()?);
+        camera.args(["flapping-part", &port.to_string(), "--clip"]).arg(&options.clip);
+        let mut camera = camera.stdout(Stdio::piped()).spawn().context("start the cameras")?;
+        // A line is said when it listens.
+        let mut said = BufReader::new(camera.stdout.take().context("the cameras say nothing")?);
+        said.read_line(&mut String::new())?;
+        thread::sleep(each);
+        camera.kill()?;
+        camera.wait()?;
+        if begun.elapsed().as_secs_f64() > WARM_UP * seconds as f64 {
+            samples.push(sample(watcher.id())?);
         }
     }
-    drop(flapping);
     let output = watcher.wait_with_output()?;
     ensure!(output.status.success(), "the watcher failed");
     let third = samples.len() / 3;
@@ -107,6 +107,24 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let said = String::from_utf8(output.stdout)?;
     let epochs = said.lines().last().context("the watcher said nothing")?;
     Ok(line(format!("  {} times up; the watcher's last word: {epochs}", samples.len()))?)
+}
+
+/// The server of the cameras that come and go.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Part {
+    /// Where it listens
+    port: u16,
+    #[arg(long)]
+    clip: PathBuf,
+}
+
+/// Serves until it is killed.
+pub(crate) fn part(part: &Part) -> anyhow::Result<()> {
+    let camera = Camera::start(CameraOptions { port: part.port, ..CameraOptions::new(&part.clip) })?;
+    line(camera.url())?;
+    loop {
+        thread::park();
+    }
 }
 
 fn sample(process: u32) -> anyhow::Result<Sample> {

@@ -1,6 +1,6 @@
 //! What idle decode misses: tracks that an analysis of every frame finds, and one of an idle camera's frames does not.
-//! Each clip is encoded anew with key frames 1, 2 and 4 s apart and with pauses in which nothing happens, and both
-//! analyses run through the real binary.
+//! Each clip is encoded anew with key frames 1, 2 and 4 s apart, with pauses in which nothing happens where that is asked
+//! for, and both analyses run through the real binary.
 
 mod footage;
 
@@ -34,9 +34,13 @@ pub(crate) struct Options {
     /// Seconds between key frames
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
     intervals: Vec<u64>,
-    /// Seconds of the clip between two pauses, and seconds of a pause
-    #[arg(long, value_delimiter = ',', num_args = 2, default_values_t = [6, 14])]
-    parts: Vec<u64>,
+    /// Seconds of the clip between two pauses
+    #[arg(long, default_value_t = 6)]
+    part: u64,
+    /// Seconds of a pause, which shows the clip's median: for clips whose people walk, or they stand in it as ghosts; 0 for
+    /// the clip as it is
+    #[arg(long, default_value_t = 0)]
+    pause: u64,
     /// The models run on every n-th frame
     #[arg(long, default_value_t = 1)]
     every: u64,
@@ -120,9 +124,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 fn measure(options: &Options, clip: &Path, interval_s: u64) -> anyhow::Result<Measured> {
     let name = clip.file_stem().context("a clip has a name")?.to_string_lossy().into_owned();
-    let encoded = options.out.join(format!("{name}-{interval_s}s.mkv"));
+    let encoded = options.out.join(format!("{name}-{interval_s}s-{}s.mkv", options.pause));
     if !encoded.is_file() {
-        footage::write(clip, &encoded, interval_s, (options.parts[0], options.parts[1]))?;
+        footage::write(clip, &encoded, interval_s, (options.part, options.pause))?;
     }
     let whole = analyse(options, &encoded, "off")?;
     let idle = analyse(options, &encoded, "all")?;

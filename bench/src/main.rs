@@ -65,6 +65,9 @@ enum Benchmark {
     /// One contender with its cameras, once; what `cameras` runs as a child
     #[command(hide = true)]
     CamerasPart(cameras::Part),
+    /// A server until it is killed; what `flapping` runs as a child
+    #[command(hide = true)]
+    FlappingPart(flapping::Part),
 }
 
 /// What is analysed.
@@ -110,6 +113,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Health(options) => health::run(&options),
         Benchmark::Idle(options) => idle::run(&options),
         Benchmark::Cameras(options) => cameras::run(&options),
+        Benchmark::FlappingPart(part) => flapping::part(&part),
         Benchmark::CamerasPart(part) => cameras::part(&part),
     }
 }
