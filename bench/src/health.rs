@@ -181,17 +181,15 @@ fn faulty(
     let found = told.iter().find(|(_, news)| news.fault == fault && !news.over);
     let others = told.iter().filter(|(_, news)| news.fault != fault).count();
     let within_s = if fault == Fault::Looped { 2.0 * LOOP_S } else { WITHIN_S };
-    Ok(match found {
+    let text = match found {
         Some((at_s, news)) => {
             let took_s = at_s - BEGINS_S;
             let verdict = if took_s <= within_s { "met" } else { "missed" };
-            line(format!(
-                "  {name} {word}: told after {took_s:.1} s, {verdict}; {others} others: {}",
-                news.why
-            ))?
+            format!("told after {took_s:.1} s, {verdict}; {others} others: {}", news.why)
         }
-        None => line(format!("  {name} {word}: NOT told; {others} others{}", list(&told)))?,
-    })
+        None => format!("NOT told; {others} others{}", list(&told)),
+    };
+    Ok(line(format!("  {name} {word}: {text}"))?)
 }
 
 fn list(told: &[(f64, News)]) -> String {

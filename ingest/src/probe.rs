@@ -76,7 +76,8 @@ pub fn probe(
     if interval_s.is_some_and(|interval_s| interval_s > APART_S)
         || (interval_s.is_none() && begun.elapsed() > KEY_FRAME)
     {
-        let apart = interval_s.map_or("more than 10".to_owned(), |interval_s| format!("{interval_s:.1}"));
+        let apart =
+            interval_s.map_or_else(|| "more than 10".to_owned(), |interval_s| format!("{interval_s:.1}"));
         warnings.push(format!(
             "key frames are {apart} s apart: connecting takes so long, and an idle camera costs more or wakes late; set \
              them to 1 or 2 s in the camera"

@@ -63,7 +63,7 @@ pub(super) fn write(path: &Path) -> anyhow::Result<()> {
 fn scene() -> Vec<f32> {
     let pixel = |x: usize, y: usize| {
         let soft = 70.0 + 50.0 * (x as f32 / 400.0).sin() * (y as f32 / 250.0).cos();
-        let walls = if (x / 240 + y / 180) % 3 == 0 { 30.0 } else { 0.0 };
+        let walls = if (x / 240 + y / 180).is_multiple_of(3) { 30.0 } else { 0.0 };
         let bricks = if x % 48 < 3 || y % 24 < 2 { -18.0 } else { 0.0 };
         let grain = ((x * 7919 + y * 104_729) % 23) as f32 - 11.0;
         (soft + walls + bricks + grain * 0.1).clamp(16.0, 235.0).floor()
