@@ -70,7 +70,7 @@ const ROUNDS: usize = 5;
 
 /// Faces as the shipped model sees them: all in one cone (a cosine of 0.8 between strangers), and people and their
 /// pictures spread along few directions much more than along the others (the n-th spread is n^-0.5), so that there are
-/// look-alikes; 0.965 between two pictures of a person.
+/// people who look alike; 0.965 between two pictures of a person.
 pub(crate) struct Faces {
     state: u64,
     centre: Vec<f32>,

@@ -14,7 +14,8 @@ use cortex_proto::v1::{
     IdentityState::{Candidate, Confirmed, Rejected, TooPoor},
 };
 use cortex_recognizer::{Audit, Config, Embedding, Gallery, Input, Model, Recognizer};
-use cortex_runtime::{CutChip, Tables, testkit::Harness};
+use cortex_runtime::{CutChip, Key, Stage as _, Tables, testkit::Harness};
+use prost::Message as _;
 use support::{DAY_US, Room, SPACE, TODAY_US};
 
 const ADA: [f32; 2] = [1.0, 0.0];
@@ -281,6 +282,26 @@ fn a_track_that_ends_unsaid_is_forgotten() {
         let named = story.told().iter().any(|(_, person)| !person.is_empty());
         assert_eq!(named, known_now, "{gap} s, alive: {alive}");
     }
+}
+
+#[test]
+fn what_was_told_of_somebody_erased_no_longer_resolves() {
+    let mut story = Story::new(known());
+    story.view(1, 0, ADA);
+    story.view(1, 1, ADA);
+    let told = story.harness.out.published::<v1::Identity>().remove(0);
+    let snapshot = story.harness.stage.snapshot(&Key::from("c"));
+    // A dead letter is a copy of the fact.
+    let dead = v1::Dead { fact: told.encode_to_vec(), ..Default::default() };
+    let vector: Vec<u8> = ADA.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let rows = story.harness.out.stored().iter().map(|row| row.body.clone());
+    for bytes in rows.chain([snapshot.0, dead.encode_to_vec()]) {
+        let holds = |what: &[u8]| bytes.windows(what.len()).any(|part| part == what);
+        assert!(!holds(b"Ada") && !holds(&vector), "a name or a vector lies open");
+    }
+    assert_eq!(story.room.gallery.name(&told.person).as_deref(), Some("Ada"));
+    story.room.gallery.erase(&story.ada).unwrap();
+    assert_eq!(story.room.gallery.name(&told.person), None);
 }
 
 #[test]
