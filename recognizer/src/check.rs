@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cortex_proto::v1;
 
-use crate::{Error, Gallery, Person, Template, gallery::Index, import::FACEAPI_128, sightings};
+use crate::{
+    Error, Gallery, Person, Template,
+    gallery::{Index, Measure},
+    sightings,
+};
 
 /// A threshold is advised for this share of false alarms when none is named.
 const FALSE_ALARMS: f64 = 0.01;
@@ -57,13 +61,10 @@ fn space_check(
         .map(|(id, templates)| Own { id, templates })
         .collect();
     let dimension = own.first().map_or(1, |person| person.templates[0].vector.len());
+    let measure = Measure::of(space);
     let rows = own.iter().enumerate().flat_map(|(owner, person)| {
-        let bias =
-            |template: &Template| if space == FACEAPI_128 { -square(&template.vector) / 2.0 } else { 0.0 };
-        person
-            .templates
-            .iter()
-            .map(move |template| (owner as u32, bias(template), template.vector.as_slice()))
+        let vectors = person.templates.iter().map(|template| template.vector.as_slice());
+        vectors.map(move |vector| (owner as u32, measure.bias(vector), vector))
     });
     let index = Index::new(dimension, rows);
     let threshold = gallery.card(space).map_or(1.0, |card| card.threshold(rate, own.len()));
@@ -74,7 +75,7 @@ fn space_check(
         for (n, template) in person.templates.iter().enumerate() {
             let others = person.templates.iter().enumerate().filter(|(other, _)| *other != n);
             let best = others
-                .map(|(_, other)| similarity(space, &template.vector, &other.vector))
+                .map(|(_, other)| measure.between(&template.vector, &other.vector))
                 .fold(f32::NEG_INFINITY, f32::max);
             let stranger = index.nearest(&template.vector, |owner| owner as usize != place);
             if best.is_finite() {
@@ -86,7 +87,7 @@ fn space_check(
             }
             let Some(stranger) = stranger else { continue };
             let other = &own[stranger.owner as usize];
-            let alike = similarity(space, &template.vector, index.vector(stranger.template));
+            let alike = measure.between(&template.vector, index.vector(stranger.template));
             confused += u32::from(best.is_finite() && alike > best);
             strangers.push(alike);
             if closest.as_ref().is_none_or(|closest| alike > closest.similarity) {
@@ -107,7 +108,7 @@ fn space_check(
         closest: closest.as_ref(),
         poorest: &poorest,
         threshold,
-        imported: space == FACEAPI_128,
+        imported: measure == Measure::Distance,
     });
     Ok(v1::GalleryCheck {
         space: space.to_owned(),
@@ -196,17 +197,6 @@ fn advice(found: &Findings<'_>) -> Vec<String> {
         );
     }
     advice
-}
-
-fn similarity(space: &str, a: &[f32], b: &[f32]) -> f32 {
-    if space == FACEAPI_128 {
-        return 1.0 - a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
-    }
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn square(vector: &[f32]) -> f32 {
-    vector.iter().map(|value| value * value).sum()
 }
 
 fn separation(values: &[f32]) -> v1::Separation {

@@ -155,7 +155,7 @@ impl Matches {
                         "you have confirmed this match already: somebody else must be the second".to_owned(),
                     ));
                 }
-                return self.answer(told);
+                return self.answer(told, &evidence);
             }
             if matches!(told.state(), v1::MatchState::Confirmed | v1::MatchState::Rejected) {
                 return Err(Error::Refused("this match is decided already".to_owned()));
@@ -166,10 +166,6 @@ impl Matches {
                 comment: request.comment.clone(),
                 time_us: self.gallery.now(),
             };
-            if !request.confirmed {
-                // Before it is written down: who is told that it was rejected can rely on it.
-                self.deny(&told, &evidence)?;
-            }
             let row = StoredRow {
                 table: table::DECISIONS.name.to_owned(),
                 partition: told.id.clone(),
@@ -180,7 +176,7 @@ impl Matches {
             // Not free: somebody else decided in the same moment, and that counts first.
             if self.gallery.store().insert(&row)? {
                 let told = self.standing(v1::Match { decisions: Vec::new(), ..told })?;
-                return self.answer(told);
+                return self.answer(told, &evidence);
             }
         }
     }
@@ -207,7 +203,11 @@ impl Matches {
         })
     }
 
-    fn answer(&self, told: v1::Match) -> Result<v1::DecideResponse, Error> {
+    /// Carries a decision out, and answers. Harmless when it is repeated.
+    fn answer(&self, told: v1::Match, evidence: &[u8]) -> Result<v1::DecideResponse, Error> {
+        if told.state() == v1::MatchState::Rejected {
+            self.deny(&told, evidence)?;
+        }
         if told.state() != v1::MatchState::Confirmed {
             return Ok(v1::DecideResponse { r#match: Some(masked(told)), identity: None, anomaly: None });
         }
@@ -223,6 +223,9 @@ impl Matches {
 
     /// The face is not theirs: whoever is nearer to it than to them is nobody, from now on.
     fn deny(&self, told: &v1::Match, evidence: &[u8]) -> Result<(), Error> {
+        if self.gallery.key(&told.person)?.is_none() {
+            return Ok(()); // erased: nobody is taken for them anyway
+        }
         let template = self.open(told, evidence)?.template;
         self.gallery.change(&told.person, |person: &mut Person| {
             if !person.negatives.contains(&template) {

@@ -48,3 +48,33 @@ fn a_person_is_enrolled_from_stills_and_poor_ones_are_refused_in_words() {
     let twin = enroller.enrol(&request("Somebody else", vec![good]), gallery, false).unwrap();
     assert!(twin.reports[0].text.contains("looks like Eileen"), "{}", twin.reports[0].text);
 }
+
+#[test]
+fn templates_of_another_model_are_made_anew_from_the_stills_that_were_kept() {
+    let (mut enroller, room) = (support::enroller(), support::room());
+    let gallery = &room.gallery;
+    let request = |name: &str| v1::EnrolRequest {
+        name: name.into(),
+        pictures: vec![support::astronaut()],
+        ..Default::default()
+    };
+    let kept = enroller.enrol(&request("Eileen"), gallery, true).unwrap().person;
+    let bare = enroller.enrol(&request("Her double"), gallery, false).unwrap().person;
+    assert_eq!((gallery.stills(&kept).unwrap().len(), gallery.stills(&bare).unwrap().len()), (1, 0));
+    let before = gallery.read(&kept).unwrap().unwrap().templates[0].vector.clone();
+    for person in [&kept, &bare] {
+        gallery
+            .change(person, |person| {
+                person.templates[0].space = "an-older-model".into();
+                Ok(())
+            })
+            .unwrap();
+    }
+    let renewed = enroller.renew(gallery).unwrap();
+    assert_eq!((renewed.renewed, renewed.without_stills), (1, vec![bare]));
+    let person = gallery.read(&kept).unwrap().unwrap();
+    assert_eq!((person.templates.len(), person.templates[0].space.as_str()), (1, support::SPACE));
+    let alike: f32 = person.templates[0].vector.iter().zip(&before).map(|(a, b)| a * b).sum();
+    assert!(alike > 0.98, "the face of the still is hers: {alike}");
+    assert_eq!(enroller.renew(gallery).unwrap().renewed, 0, "once");
+}

@@ -2,6 +2,7 @@
 //! version of both, the old or the new, never a mixture.
 
 mod index;
+mod measure;
 mod person;
 mod products;
 mod shelf;
@@ -23,6 +24,7 @@ use prost::Message as _;
 use tracing::{info, warn};
 
 pub use index::{Hit, Index};
+pub(crate) use measure::Measure;
 pub use person::{Person, Template};
 pub(crate) use person::{context, turn};
 use shelf::Shelf;
@@ -312,7 +314,7 @@ impl Gallery {
     /// # Errors
     /// One is not there, or they are one already.
     pub fn merge(&self, person: &str, same: &str) -> Result<(), Error> {
-        {
+        self.change(same, |other| {
             let shelf = self.0.shelf.load();
             let kept = shelf.people.get(person).ok_or_else(|| nobody(person))?;
             if !kept.merged_into.is_empty() {
@@ -324,8 +326,6 @@ impl Gallery {
                     "person {same}: others were merged into them, split those first"
                 )));
             }
-        }
-        self.change(same, |other| {
             if !other.merged_into.is_empty() {
                 return Err(Error::Refused(format!("person {same} was merged into {}", other.merged_into)));
             }

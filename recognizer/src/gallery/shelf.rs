@@ -7,8 +7,8 @@ use std::{
 
 use cortex_proto::v1;
 
-use super::{Cards, Index, Person, index::Hit};
-use crate::{Embedding, import::FACEAPI_128, watchlist};
+use super::{Cards, Index, Person, index::Hit, measure::Measure};
+use crate::{Embedding, watchlist};
 
 /// Somebody enrolled, without their templates.
 #[derive(Clone, Debug, PartialEq)]
@@ -210,10 +210,10 @@ impl Shelf {
 impl Space {
     fn new(name: &str, rows: &[Row<'_>]) -> Self {
         let dimension = rows.first().map_or(1, |row| row.vector.len());
-        // The nearest by distance has the highest p·v - |v|²/2.
-        let bias = |vector: &[f32]| if name == FACEAPI_128 { -square(vector) / 2.0 } else { 0.0 };
+        let measure = Measure::of(name);
         let rows = rows.iter().filter(|row| row.vector.len() == dimension);
-        let index = Index::new(dimension, rows.clone().map(|row| (row.owner, bias(row.vector), row.vector)));
+        let index =
+            Index::new(dimension, rows.clone().map(|row| (row.owner, measure.bias(row.vector), row.vector)));
         let negative = rows.map(|row| row.negative).collect();
         Self { index, negative, thresholds: BTreeMap::new() }
     }
@@ -226,15 +226,7 @@ impl Space {
     ) -> Option<(Hit, f32)> {
         let vector = probe.in_space(name)?;
         let hit = self.index.nearest(vector, wanted)?;
-        let similarity = if name == FACEAPI_128 {
-            1.0 - (square(vector) - 2.0 * hit.score).max(0.0).sqrt()
-        } else {
-            hit.score
-        };
+        let similarity = Measure::of(name).similarity(vector, hit.score);
         Some((hit, similarity))
     }
-}
-
-fn square(vector: &[f32]) -> f32 {
-    vector.iter().map(|value| value * value).sum()
 }

@@ -4,6 +4,7 @@ use cortex_proto::v1;
 use tonic::{Request, Status};
 
 use super::Access;
+use crate::config::without_secrets;
 
 /// A request that is written down before it is fulfilled. Nothing of it is biometric, a name or a secret.
 pub trait Noted {
@@ -53,6 +54,8 @@ macro_rules! noted {
 }
 
 noted! {
+    ProbeRequest "probe" |of| without_secrets(&of.url);
+    RedactRequest "redact" |_| "picture", |of| format!("{} bytes", of.picture.len());
     EmbedRequest "embed" |_| "picture", |of| format!("{} bytes", of.picture.len());
     // The person has no id yet, and a name is never written.
     EnrolRequest "enrol" |_| "person", |of| format!("{} pictures, lists {}", of.pictures.len(), of.lists.join(" "));
