@@ -25,7 +25,7 @@ pub fn start(process: &Process, hands: Hands) -> anyhow::Result<Served> {
     let policy = Policy::new(&config.ingest);
     let control = Control::new(
         context.clone(),
-        Arc::new(move |camera| policy.check(&camera.url, camera.origin()).map_err(|error| error.to_string())),
+        Arc::new(move |camera| policy.check_camera(camera).map_err(|error| error.to_string())),
         Arc::new(cortex_rules::validate),
     );
     load(&control, &process.audit, &config.entries(&[])?)?;

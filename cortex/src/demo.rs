@@ -52,6 +52,8 @@ pub(crate) fn run(mut config: Config, options: &cli::Demo) -> anyhow::Result<()>
         },
         url,
         credential: String::new(),
+        sub_url: String::new(),
+        priority: entries::Priority::default(),
         rate: 0.0,
         disabled: false,
         ground: None,

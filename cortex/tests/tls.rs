@@ -6,15 +6,18 @@ mod support;
 
 use std::{fs, process::Output, time::Duration};
 
-use cortex_runtime::store::{Retention, Scan, Sqlite, Store, table};
+use cortex_runtime::{
+    store::{Retention, Scan, Sqlite, Store, table},
+    testkit::certify,
+};
 use support::Cortex;
 
 #[test]
 fn the_command_line_reaches_an_encrypted_front_with_a_token_of_its_role() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    support::certify(here, "ours");
-    support::certify(here, "theirs");
+    certify(here, "ours");
+    certify(here, "theirs");
     let (config, data) = (here.join("cortex.toml"), here.join("data"));
     let listen =
         format!("[listen]\ncertificate = \"{0}/ours.pem\"\nkey = \"{0}/ours.key\"\n", here.display());

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a broken promise ends the test
 
 mod binary;
+mod certificate;
 #[cfg(feature = "cql")]
 pub mod keyspace;
 
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub use binary::Binary;
+pub use certificate::certify;
 
 /// One stage and everything it said.
 pub struct Harness<S: Stage> {

@@ -34,7 +34,7 @@ fn config(folder: &Path) -> std::path::PathBuf {
 async fn the_front_asks_the_stage_that_can() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    support::certify(here, "ours");
+    cortex_runtime::testkit::certify(here, "ours");
     let fleet = Fleet::new(config(here), here);
     let mut encrypted = fleet.stage("cloaker", "cloaker");
     encrypted

@@ -78,6 +78,15 @@ impl Policy {
         }
     }
 
+    /// [`Policy::check`] of every address that a camera has.
+    ///
+    /// # Errors
+    /// What is wrong with the first that is refused.
+    pub fn check_camera(&self, camera: &v1::Camera) -> Result<(), AddressError> {
+        self.check(&camera.url, camera.origin())?;
+        if camera.sub_url.is_empty() { Ok(()) } else { self.check(&camera.sub_url, camera.origin()) }
+    }
+
     /// [`Policy::check`], and every address that the host's name stands for now. Waits for the name service.
     ///
     /// # Errors
@@ -155,10 +164,16 @@ mod tests {
     #[test]
     fn only_allowed_schemes_without_secrets() {
         let policy = Policy::new(&Ingest::default());
-        for good in ["rtsp://host:554/a", "file:///a b.mp4", "v4l2:///dev/video0", "test://pattern"] {
+        for good in [
+            "rtsp://host:554/a",
+            "http://host/a?b",
+            "file:///a b.mp4",
+            "v4l2:///dev/video0",
+            "test://pattern",
+        ] {
             assert_eq!(policy.check(good, FILE), Ok(()), "{good}");
         }
-        for bad in ["host", "http://host/a", "rtsp://", "rtsp:///a", "rtsp://host/a\nb"] {
+        for bad in ["host", "ftp://host/a", "rtsp://", "rtsp:///a", "rtsp://host/a\nb"] {
             assert!(policy.check(bad, FILE).is_err(), "{bad}");
         }
         for secret in

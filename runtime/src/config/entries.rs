@@ -23,8 +23,12 @@ pub struct Camera {
     /// Site it stands at.
     #[serde(default = "default_site")]
     pub site: String,
-    /// `rtsp://`, `rtsps://`, `file://`, `v4l2:///dev/video0` or `test://pattern`; without credentials.
+    /// `rtsp://`, `rtsps://`, `http://`, `https://`, `file://`, `v4l2:///dev/video0` or `test://pattern`; without
+    /// credentials.
     pub url: String,
+    /// A second, smaller stream of the same view; empty for none.
+    #[serde(default)]
+    pub sub_url: String,
     /// Name of an entry in the credentials file; empty for none.
     #[serde(default)]
     pub credential: String,
@@ -34,6 +38,9 @@ pub struct Camera {
     /// How a file is played.
     #[serde(default)]
     pub playback: Playback,
+    /// Whose pictures are given up last when more come than can be analysed.
+    #[serde(default)]
+    pub priority: Priority,
     /// Not connected to.
     #[serde(default)]
     pub disabled: bool,
@@ -53,6 +60,19 @@ pub enum Playback {
     Fast,
     /// As fast as it was filmed, again and again.
     Loop,
+}
+
+/// In which order pictures are given up when more come than can be analysed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// First.
+    Low,
+    /// After the low ones.
+    #[default]
+    Normal,
+    /// Last.
+    High,
 }
 
 /// A `[[zones]]` entry.
@@ -220,19 +240,25 @@ impl Check<'_> {
             if !ids.insert(&camera.id) {
                 self.wrong.push(format!("`cameras[{n}].id` is `{}` again: ids are unique", camera.id));
             }
-            // The address is not shown: a password may be in it.
-            let (scheme, rest) = camera.url.split_once("://").unwrap_or_default();
-            if scheme.is_empty() || rest.is_empty() {
-                self.wrong.push(format!("`cameras[{n}].url` must be like rtsp://host/path or file:///path"));
-            } else if scheme != "file" && rest.split(['/', '?']).next().is_some_and(|host| host.contains('@'))
-            {
-                self.wrong.push(format!(
-                    "`cameras[{n}].url` has a user or password: put them into the file of `keys.credentials` and name them in `credential`"
-                ));
+            self.url(&format!("cameras[{n}].url"), &camera.url);
+            if !camera.sub_url.is_empty() {
+                self.url(&format!("cameras[{n}].sub_url"), &camera.sub_url);
             }
             if let Some(wrong) = camera.ground.as_ref().and_then(Ground::wrong) {
                 self.wrong.push(format!("`cameras[{n}].ground` {wrong}"));
             }
+        }
+    }
+
+    /// The address is not shown: a password may be in it.
+    fn url(&mut self, key: &str, url: &str) {
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        if scheme.is_empty() || rest.is_empty() {
+            self.wrong.push(format!("`{key}` must be like rtsp://host/path or file:///path"));
+        } else if scheme != "file" && rest.split(['/', '?']).next().is_some_and(|host| host.contains('@')) {
+            self.wrong.push(format!(
+                "`{key}` has a user or password: put them into the file of `keys.credentials` and name them in `credential`"
+            ));
         }
     }
 
@@ -320,11 +346,18 @@ impl From<&Camera> for v1::Camera {
             Playback::Fast => v1::Playback::Fast,
             Playback::Loop => v1::Playback::Loop,
         };
+        let priority = match entry.priority {
+            Priority::Low => v1::Priority::Low,
+            Priority::Normal => v1::Priority::Normal,
+            Priority::High => v1::Priority::High,
+        };
         Self {
             id: entry.id.clone(),
             name: or(&entry.name, &entry.id),
             site: or(&entry.site, "default"),
             url: entry.url.clone(),
+            sub_url: entry.sub_url.clone(),
+            priority: priority.into(),
             credential: entry.credential.clone(),
             rate: entry.rate,
             playback: playback.into(),

@@ -36,6 +36,9 @@ pub struct Ingest {
     pub health: bool,
     /// Schemes that camera addresses may have.
     pub schemes: Vec<String>,
+    /// PEM file of whoever signed the certificates of `rtsps` and `https` cameras; empty for those that this machine
+    /// trusts.
+    pub ca: PathBuf,
     /// Networks that cameras may be in.
     pub networks: Vec<String>,
     /// Networks that no camera may be in, whatever `networks` has.
@@ -86,7 +89,8 @@ impl Default for Ingest {
             idle_look_s: 10.0,
             idle_hold_mib: 4.0,
             health: true,
-            schemes: ["rtsp", "rtsps", "file", "v4l2", "test"].map(str::to_owned).to_vec(),
+            schemes: ["rtsp", "rtsps", "http", "https", "file", "v4l2", "test"].map(str::to_owned).to_vec(),
+            ca: PathBuf::new(),
             networks: ["0.0.0.0/0", "::/0"].map(str::to_owned).to_vec(),
             forbidden_networks: ["169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"].map(str::to_owned).to_vec(),
             folders: Vec::new(),
