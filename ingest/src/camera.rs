@@ -23,11 +23,13 @@ use crate::{
     Config, Error,
     backoff::{Backoff, jitter},
     demand::Demand,
+    detail::Detail,
     feed::{Feed, Pace, RECORDED_US, lock},
     health::Pulse,
     idle::{Idle, valve},
     outage::{self, News, Outage, anomaly},
     outlet::{Outlet, Watched},
+    pictures,
     pipeline::{Event, Open, Pipeline},
 };
 
@@ -46,6 +48,8 @@ pub(crate) struct Camera {
     pub(crate) stop: CancellationToken,
 }
 
+/// Pictures a second that a camera may be set to at most.
+const MOST_RATE: f32 = 60.0;
 /// How often the supervisor looks.
 const LOOK: u64 = 100;
 /// Footage that ends this much before the end that its container states is cut. Sound may be a little longer than the
@@ -64,12 +68,9 @@ impl Camera {
     /// Runs until it is stopped, or until the file has ended.
     pub(crate) fn run(self) {
         let fast = self.entry.playback() == v1::Playback::Fast;
-        let pace = if fast {
-            Pace::Recorded
-        } else {
-            let rate = if self.entry.rate > 0.0 { self.entry.rate } else { self.config.rate };
-            Pace::Live { rate: f64::from(rate) }
-        };
+        // A folder has no more than are wanted, and they come a little early and late.
+        let rate = if pictures::folder(&self.entry.url).is_some() { MOST_RATE } else { self.rate() };
+        let pace = if fast { Pace::Recorded } else { Pace::Live { rate: f64::from(rate) } };
         let feed =
             Arc::new(Mutex::new(Feed::new(self.entry.clone(), self.term, pace, self.config.detect_every)));
         let mut backoff = Backoff::default();
@@ -131,24 +132,13 @@ impl Camera {
 
     /// One connection, to its end. `Ok` when there is nothing more to play.
     fn play(&self, feed: &Arc<Mutex<Feed>>, health: &mut Health, fast: bool) -> Result<(), Error> {
-        Policy::new(&self.config).check_hosts(&self.entry.url, self.entry.origin())?;
-        let login = self.login();
-        if login.is_none() && !self.entry.credential.is_empty() {
-            return Err(Error::Credential(self.entry.credential.clone()));
-        }
+        let role = lock(feed).role();
         let idle =
             self.rests(fast).then(|| Arc::new(Mutex::new(Idle::new(&self.config, Arc::clone(&self.demand)))));
-        let open = Open {
-            url: &self.entry.url,
-            login,
-            config: &self.config,
-            fast,
-            idle: idle.as_ref(),
-            coding: None,
-        };
         let watched = (self.config.health && !fast).then(|| Arc::clone(&health.watched));
-        let mut outlet = self.outlet(feed, idle.clone(), watched);
-        let pipeline = Pipeline::open(&open, Box::new(move |picture, stamp| outlet.take(picture, stamp)))?;
+        let outlet = Outlet { idle: idle.clone(), health: watched, ..self.outlet(feed, role) };
+        let pipeline = self.connect(outlet, fast)?;
+        let mut detail = (role == v1::Role::Sub).then(Detail::default);
         let stall = Duration::from_secs_f32(self.config.stall_s);
         let opened = Instant::now();
         let before = lock(feed).received;
@@ -173,6 +163,12 @@ impl Camera {
                 named = true;
                 self.name_decoder(&pipeline, health);
             }
+            if let Some(detail) = &mut detail {
+                detail.tend(self, feed);
+                if fresh && health.error.is_empty() {
+                    health.error = detail.trouble();
+                }
+            }
             let seen = Seen { pictures: fresh && age < stall, rests: heard.is_some(), settled_us, arrived };
             self.look(feed, health, seen);
             let event = match event {
@@ -194,7 +190,7 @@ impl Camera {
                     self.settle(feed, idle.as_ref());
                     return whole(&lock(feed), fresh, pipeline.length_us());
                 }
-                Event::Ended if self.entry.url.starts_with("file:") => {
+                Event::Ended if self.address(role).starts_with("file:") => {
                     if self.entry.playback() != v1::Playback::Loop {
                         info!(camera = self.entry.id, frames = lock(feed).received, "file ended");
                         return Ok(());
@@ -206,6 +202,37 @@ impl Camera {
             }
         }
         Ok(())
+    }
+
+    /// The address of a stream.
+    fn address(&self, role: v1::Role) -> &str {
+        if role == v1::Role::Sub { &self.entry.sub_url } else { &self.entry.url }
+    }
+
+    /// Opens a stream, whose pictures the outlet takes.
+    pub(crate) fn connect(&self, mut outlet: Outlet, fast: bool) -> Result<Pipeline, Error> {
+        let url = self.address(outlet.role);
+        Policy::new(&self.config).check_hosts(url, self.entry.origin())?;
+        let login = self.login();
+        if login.is_none() && !self.entry.credential.is_empty() {
+            return Err(Error::Credential(self.entry.credential.clone()));
+        }
+        let idle = outlet.idle.clone();
+        let open = Open {
+            url,
+            login,
+            config: &self.config,
+            rate: self.rate(),
+            fast,
+            idle: idle.as_ref(),
+            coding: None,
+        };
+        Pipeline::open(&open, Box::new(move |picture, stamp| outlet.take(picture, stamp)))
+    }
+
+    /// Pictures a second that are analysed.
+    fn rate(&self) -> f32 {
+        if self.entry.rate > 0.0 { self.entry.rate } else { self.config.rate }
     }
 
     /// User and password, where the camera's entry names a credential that there is.
@@ -225,10 +252,11 @@ impl Camera {
         }
     }
 
-    /// Whether the camera may rest. Footage that is played as fast as it was filmed is timed by its decoded pictures.
+    /// Whether the camera may rest. Footage that is played as fast as it was filmed is timed by its decoded pictures, and
+    /// every frame of MJPEG is a key frame.
     fn rests(&self, fast: bool) -> bool {
-        let network =
-            ["rtsp", "rtsps"].iter().any(|scheme| self.entry.url.starts_with(&format!("{scheme}:")));
+        let url = if fast || self.entry.sub_url.is_empty() { &self.entry.url } else { &self.entry.sub_url };
+        let network = ["rtsp:", "rtsps:"].iter().any(|scheme| url.starts_with(scheme));
         match self.config.idle {
             IdleDecode::Off => false,
             IdleDecode::Network => network,
@@ -236,15 +264,11 @@ impl Camera {
         }
     }
 
-    fn outlet(
-        &self,
-        feed: &Arc<Mutex<Feed>>,
-        idle: Option<valve::Shared>,
-        health: Option<Arc<Mutex<Watched>>>,
-    ) -> Outlet {
+    pub(crate) fn outlet(&self, feed: &Arc<Mutex<Feed>>, role: v1::Role) -> Outlet {
         Outlet {
             feed: Arc::clone(feed),
-            idle,
+            role,
+            idle: None,
             demand: Arc::clone(&self.demand),
             config: self.config.clone(),
             context: self.context.clone(),
@@ -252,7 +276,7 @@ impl Camera {
             partition: self.entry.partition,
             writer: self.writer(),
             stop: self.stop.clone(),
-            health,
+            health: None,
             preprocessor: Preprocessor::default(),
             told_us: None,
         }

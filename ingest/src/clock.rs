@@ -81,6 +81,11 @@ impl Clock {
         Reading::At(self.pass(at_us))
     }
 
+    /// Another clock of the same camera answered this much: nothing earlier is answered any more.
+    pub(crate) fn follow(&mut self, last_us: Option<i64>) {
+        self.last_us = self.last_us.max(last_us);
+    }
+
     /// Time passes without a picture. `None` when this machine's clock was set back: a new epoch must begin.
     pub(crate) fn idle(&mut self, now_us: i64) -> Option<i64> {
         let set_back = self.last_us.is_some_and(|last_us| last_us - now_us > OFF_US);

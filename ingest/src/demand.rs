@@ -17,6 +17,7 @@ struct Asked {
     came: Instant,
     tracked: bool,
     viewer: bool,
+    share: f32,
 }
 
 /// Askers of one camera that are remembered; more pages than that look at no camera.
@@ -27,7 +28,8 @@ impl Demand {
         let mut askers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         askers.retain(|_, asked| fresh(asked, now));
         if askers.len() < ASKERS || askers.contains_key(&demand.asker) {
-            let asked = Asked { came: now, tracked: demand.tracked, viewer: demand.viewer };
+            let share = if demand.share > 0.0 { demand.share.min(1.0) } else { 1.0 };
+            let asked = Asked { came: now, tracked: demand.tracked, viewer: demand.viewer, share };
             askers.insert(demand.asker.clone(), asked);
         }
     }
@@ -40,6 +42,12 @@ impl Demand {
     /// Somebody looks at the picture.
     pub(crate) fn viewed(&self, now: Instant) -> bool {
         self.any(now, |asked| asked.viewer)
+    }
+
+    /// Which share of the camera's pictures everybody can take, above 0 to 1.
+    pub(crate) fn share(&self, now: Instant) -> f32 {
+        let askers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        askers.values().filter(|asked| fresh(asked, now)).map(|asked| asked.share).fold(1.0, f32::min)
     }
 
     fn any(&self, now: Instant, wants: impl Fn(&Asked) -> bool) -> bool {
@@ -72,5 +80,8 @@ mod tests {
         say("detector", true, false, 20);
         say("detector", false, false, 21);
         assert!(!demand.tracked(at(21)), "taken back");
+        let busy = v1::Demand { asker: "detector".into(), share: 0.25, ..Default::default() };
+        demand.hear(&busy, at(30));
+        assert_eq!((demand.share(at(39)), demand.share(at(40))), (0.25, 1.0));
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use cortex_models::Picture;
@@ -16,6 +16,9 @@ use crate::clock::{Clock, Reading, Stamp};
 /// date of its own and every run must give the same times.
 pub const RECORDED_US: i64 = 946_684_800_000_000;
 
+/// Without a picture of the main stream for this long, those of the sub-stream are taken again.
+const DETAILED: Duration = Duration::from_secs(1);
+
 /// How frames are chosen and timed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
@@ -23,6 +26,18 @@ pub(crate) enum Pace {
     Live { rate: f64 },
     /// Every frame, on the clock of the footage.
     Recorded,
+}
+
+/// A picture that came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// The stream that it is of.
+    pub(crate) role: v1::Role,
+    pub(crate) stamp: Stamp,
+    /// This machine's clock, in Unix microseconds.
+    pub(crate) now_us: i64,
+    /// Width and height in pixels.
+    pub(crate) size: (usize, usize),
 }
 
 /// One camera's numbering, shared by the pipeline and who supervises it.
@@ -35,8 +50,15 @@ pub(crate) struct Feed {
     detect_every: u64,
     seq: u64,
     n: u64,
+    /// Of the stream that is always open.
     clock: Clock,
+    /// Of the main stream beside a sub-stream.
+    detail: Clock,
+    /// When a picture of that last came.
+    pub(crate) detail_seen: Option<Instant>,
     due_us: i64,
+    /// Pictures that are due by a rate that is lowered.
+    owed: f64,
     skipped: BTreeMap<&'static str, u64>,
     source: (usize, usize),
     /// When a picture last came.
@@ -62,7 +84,10 @@ impl Feed {
             seq: 0,
             n: 0,
             clock: Clock::default(),
+            detail: Clock::default(),
+            detail_seen: None,
             due_us: i64::MIN,
+            owed: 0.0,
             skipped: BTreeMap::new(),
             source: (0, 0),
             seen: None,
@@ -76,31 +101,41 @@ impl Feed {
     /// A connect, a loop or a clock jump.
     pub(crate) fn begin_epoch(&mut self) {
         self.counter += 1;
-        (self.seq, self.n, self.clock, self.due_us) = (0, 0, Clock::default(), i64::MIN);
+        (self.seq, self.n, self.clock, self.detail) = (0, 0, Clock::default(), Clock::default());
+        (self.due_us, self.owed) = (i64::MIN, 0.0);
         self.skipped.clear();
     }
 
-    /// A picture came at `now_us` on this machine's clock. Answers the frame to publish, without its picture, or the
-    /// reason why it is left out.
-    pub(crate) fn deliver(
-        &mut self,
-        stamp: Stamp,
-        now_us: i64,
-        size: (usize, usize),
-    ) -> Result<v1::Frame, &'static str> {
+    /// The main stream is opened beside the sub-stream. Their pictures are one row of numbers and times.
+    pub(crate) fn begin_detail(&mut self) {
+        (self.detail, self.detail_seen) = (Clock::default(), None);
+    }
+
+    /// Pictures of the main stream come, so those of the sub-stream are not needed.
+    pub(crate) fn is_detailed(&self, now: Instant) -> bool {
+        self.detail_seen.is_some_and(|seen| now.saturating_duration_since(seen) < DETAILED)
+    }
+
+    /// A picture came; `share` of those that are due are wanted. Answers the frame to
+    /// publish, without its picture, or the reason why it is left out.
+    pub(crate) fn deliver(&mut self, arrival: Arrival, share: f32) -> Result<v1::Frame, &'static str> {
+        let Arrival { role, stamp, now_us, size } = arrival;
         self.seen = Some(Instant::now());
         self.received += 1;
         self.source = size;
         let read = match self.pace {
             Pace::Recorded => Reading::At(self.clock.pass(RECORDED_US + stamp.pts_us)),
-            Pace::Live { .. } => match self.clock.read(stamp, now_us) {
+            Pace::Live { .. } => match self.read(role, stamp, now_us) {
                 Reading::Jump => {
                     self.jump();
-                    self.clock.read(stamp, now_us)
+                    self.read(role, stamp, now_us)
                 }
                 read => read,
             },
         };
+        if role != self.role() {
+            self.detail_seen = self.seen;
+        }
         let seq = self.seq;
         self.seq += 1;
         let Reading::At(time_us) = read else { return Err(self.skip("late")) };
@@ -112,10 +147,15 @@ impl Feed {
             // Keeps the average rate, without a burst after a pause.
             let first = if self.due_us == i64::MIN { time_us + interval } else { i64::MIN };
             self.due_us = self.due_us.saturating_add(interval).max(time_us + interval / 2).max(first);
+            self.owed += f64::from(share);
+            if self.owed < 1.0 {
+                return Err(self.skip("overload"));
+            }
+            self.owed -= 1.0;
         }
         let models = self.n.is_multiple_of(self.detect_every);
         let plan = if models { v1::Plan::Detect } else { v1::Plan::Carry };
-        let mut frame = self.frame(seq, time_us, now_us);
+        let mut frame = self.frame(role, seq, time_us, now_us);
         frame.plan = plan as i32;
         self.n += 1;
         self.published += 1;
@@ -128,6 +168,22 @@ impl Feed {
         self.seq += count;
         self.received += count;
         *self.skipped.entry(reason).or_default() += count;
+    }
+
+    /// The stream that is always open.
+    pub(crate) fn role(&self) -> v1::Role {
+        if self.camera.sub_url.is_empty() || matches!(self.pace, Pace::Recorded) {
+            v1::Role::Main
+        } else {
+            v1::Role::Sub
+        }
+    }
+
+    fn read(&mut self, role: v1::Role, stamp: Stamp, now_us: i64) -> Reading {
+        let (base, latest_us) = (self.role(), self.time_us());
+        let clock = if role == base { &mut self.clock } else { &mut self.detail };
+        clock.follow(latest_us);
+        clock.read(stamp, now_us)
     }
 
     /// A picture of this size was decoded, and is left out.
@@ -146,11 +202,12 @@ impl Feed {
     /// A sign of life without a picture.
     pub(crate) fn heartbeat(&mut self, kind: v1::Heartbeat, now_us: i64) -> Captured {
         self.told = Instant::now();
+        self.clock.follow(self.detail.latest());
         let time_us = self.clock.idle(now_us).unwrap_or_else(|| {
             self.jump();
             self.clock.pass(now_us)
         });
-        let mut frame = self.frame(self.seq, time_us, now_us);
+        let mut frame = self.frame(self.role(), self.seq, time_us, now_us);
         frame.heartbeat = kind as i32;
         Captured { message: frame, picture: None, quality: 100 }
     }
@@ -185,12 +242,12 @@ impl Feed {
 
     /// The name of the latest frame.
     pub(crate) fn latest(&self) -> v1::FrameId {
-        self.id(self.seq.saturating_sub(1))
+        self.id(self.role(), self.seq.saturating_sub(1))
     }
 
     /// Stream time of the latest frame of this epoch; `None` before the first.
     pub(crate) fn time_us(&self) -> Option<i64> {
-        self.clock.latest()
+        self.clock.latest().max(self.detail.latest())
     }
 
     pub(crate) fn source(&self) -> (usize, usize) {
@@ -204,18 +261,18 @@ impl Feed {
             .collect()
     }
 
-    fn id(&self, seq: u64) -> v1::FrameId {
+    fn id(&self, role: v1::Role, seq: u64) -> v1::FrameId {
         v1::FrameId {
             camera: self.camera.id.clone(),
-            role: v1::Role::Main as i32,
+            role: role as i32,
             epoch: epoch(self.term, self.counter),
             seq,
         }
     }
 
-    fn frame(&self, seq: u64, time_us: i64, now_us: i64) -> v1::Frame {
+    fn frame(&self, role: v1::Role, seq: u64, time_us: i64, now_us: i64) -> v1::Frame {
         v1::Frame {
-            id: Some(self.id(seq)),
+            id: Some(self.id(role, seq)),
             n: self.n,
             time_us,
             received_us: now_us,
@@ -252,16 +309,16 @@ mod tests {
         feed
     }
 
-    fn pts(pts_us: i64) -> Stamp {
-        Stamp { pts_us, camera_us: None }
+    fn at(pts_us: i64, now_us: i64) -> Arrival {
+        let stamp = Stamp { pts_us, camera_us: None };
+        Arrival { role: v1::Role::Main, stamp, now_us, size: (1, 1) }
     }
 
     #[test]
     fn the_rate_leaves_frames_out_and_counts_them() {
         let mut feed = feed(Pace::Live { rate: 5.0 });
-        let frames: Vec<v1::Frame> = (0..25)
-            .filter_map(|i| feed.deliver(pts(i * 40_000), 1_000_000 + i * 40_000, (64, 48)).ok())
-            .collect();
+        let frames: Vec<v1::Frame> =
+            (0..25).filter_map(|i| feed.deliver(at(i * 40_000, 1_000_000 + i * 40_000), 1.0).ok()).collect();
         assert_eq!(frames.len(), 5);
         let last = frames.last().unwrap();
         assert_eq!((last.n, last.id.as_ref().unwrap().seq), (4, 20));
@@ -273,7 +330,7 @@ mod tests {
     fn models_run_on_every_so_many_th_of_what_is_published() {
         let mut feed = every(5, Pace::Live { rate: 10.0 });
         let plans: Vec<i32> = (0..30)
-            .filter_map(|i| feed.deliver(pts(i * 50_000), 1_000_000 + i * 50_000, (1, 1)).ok())
+            .filter_map(|i| feed.deliver(at(i * 50_000, 1_000_000 + i * 50_000), 1.0).ok())
             .map(|frame| frame.plan)
             .collect();
         let detect = |n: usize| if n.is_multiple_of(5) { v1::Plan::Detect } else { v1::Plan::Carry } as i32;
@@ -283,12 +340,12 @@ mod tests {
     #[test]
     fn time_is_monotone_and_a_jump_begins_an_epoch() {
         let mut feed = feed(Pace::Live { rate: 60.0 });
-        let one = feed.deliver(pts(0), 5_000_000, (1, 1)).unwrap();
-        let two = feed.deliver(pts(100_000), 5_100_000, (1, 1)).unwrap();
+        let one = feed.deliver(at(0, 5_000_000), 1.0).unwrap();
+        let two = feed.deliver(at(100_000, 5_100_000), 1.0).unwrap();
         assert!(two.time_us > one.time_us);
-        let early = feed.deliver(pts(200_000), 5_150_000, (1, 1)).unwrap();
+        let early = feed.deliver(at(200_000, 5_150_000), 1.0).unwrap();
         assert_eq!(early.time_us, 5_150_000, "stream time is never ahead of the clock");
-        let jumped = feed.deliver(pts(9_000_000), 5_200_000, (1, 1)).unwrap();
+        let jumped = feed.deliver(at(9_000_000, 5_200_000), 1.0).unwrap();
         assert_eq!((jumped.id.unwrap().epoch, jumped.n, feed.jumps), (epoch(7, 2), 0, 1));
     }
 
@@ -296,9 +353,9 @@ mod tests {
     fn a_clock_set_back_is_one_jump_and_keeps_the_rate() {
         let mut feed = feed(Pace::Live { rate: 5.0 });
         let hour = 3_600_000_000;
-        feed.deliver(pts(0), 2 * hour, (1, 1)).unwrap();
+        feed.deliver(at(0, 2 * hour), 1.0).unwrap();
         let after: Vec<v1::Frame> =
-            (1..=50).filter_map(|i| feed.deliver(pts(i * 40_000), hour + i * 40_000, (1, 1)).ok()).collect();
+            (1..=50).filter_map(|i| feed.deliver(at(i * 40_000, hour + i * 40_000), 1.0).ok()).collect();
         assert_eq!((feed.jumps, after.len()), (1, 10), "two seconds at five a second");
         assert_eq!(after[0].time_us, hour + 40_000, "on the new clock at once");
         assert!(after.iter().all(|frame| frame.id.as_ref().unwrap().epoch == epoch(7, 2)));
@@ -311,13 +368,44 @@ mod tests {
     fn late_pictures_are_counted_and_leave_no_gap_in_n() {
         let mut feed = feed(Pace::Live { rate: 60.0 });
         let second = 1_000_000;
-        feed.deliver(pts(0), 9 * second, (1, 1)).unwrap();
+        feed.deliver(at(0, 9 * second), 1.0).unwrap();
         for i in 1..4 {
-            assert_eq!(feed.deliver(pts(i * second), 15 * second, (1, 1)).unwrap_err(), "late");
+            assert_eq!(feed.deliver(at(i * second, 15 * second), 1.0).unwrap_err(), "late");
         }
-        let thawed = feed.deliver(pts(5 * second), 15 * second, (1, 1)).unwrap();
+        let thawed = feed.deliver(at(5 * second, 15 * second), 1.0).unwrap();
         assert_eq!((thawed.n, thawed.id.unwrap().seq, feed.published), (1, 4, 2));
         assert_eq!((thawed.skipped[0].reason.as_str(), thawed.skipped[0].count), ("late", 3));
+    }
+
+    #[test]
+    fn two_streams_are_one_row_of_numbers_and_times() {
+        let camera = v1::Camera { id: "c".into(), sub_url: "rtsp://c/sub".into(), ..Default::default() };
+        let mut feed = Feed::new(camera, 7, Pace::Live { rate: 60.0 }, 1);
+        feed.begin_epoch();
+        let mut take = |role, pts_us, now_us| {
+            let frame = feed.deliver(Arrival { role, ..at(pts_us, now_us) }, 1.0).unwrap();
+            let now = Instant::now();
+            (frame.id.unwrap(), frame.time_us, feed.is_detailed(now), feed.is_detailed(now + DETAILED))
+        };
+        let sub = take(v1::Role::Sub, 0, 5_000_000);
+        let main = take(v1::Role::Main, 77_000_000, 5_200_000);
+        let again = take(v1::Role::Sub, 1_500_000, 6_500_000);
+        assert_eq!((sub.0.role(), main.0.role(), main.0.seq), (v1::Role::Sub, v1::Role::Main, 1));
+        assert_eq!((sub.0.epoch, main.0.epoch), (again.0.epoch, again.0.epoch), "no jump between them");
+        assert_eq!((sub.1, main.1, again.1), (5_000_000, 5_200_000, 6_500_000));
+        assert_eq!((sub.2, main.2, main.3, again.2), (false, true, false, true), "who is preferred when");
+    }
+
+    #[test]
+    fn a_lowered_share_leaves_out_evenly_and_says_why() {
+        let mut feed = feed(Pace::Live { rate: 10.0 });
+        let taken: Vec<bool> =
+            (0..40).map(|i| feed.deliver(at(i * 100_000, 1_000_000 + i * 100_000), 0.25).is_ok()).collect();
+        assert_eq!(taken[36..], [false, false, false, true]);
+        assert_eq!(
+            (feed.published, feed.skipped()[0].reason.as_str(), feed.skipped()[0].count),
+            (10, "overload", 30)
+        );
     }
 
     #[test]
@@ -325,7 +413,7 @@ mod tests {
         let run = || {
             let mut feed = every(3, Pace::Recorded);
             (0..7)
-                .map(|i| feed.deliver(pts(i * 100_000), 999 * i, (1, 1)).unwrap())
+                .map(|i| feed.deliver(at(i * 100_000, 999 * i), 1.0).unwrap())
                 .map(|f| (f.time_us, f.n, f.plan))
                 .collect::<Vec<_>>()
         };

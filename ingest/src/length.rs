@@ -19,7 +19,7 @@ pub fn pictures_in(url: &str, config: &Config) -> Option<u64> {
     let (sender, came) = mpsc::sync_channel::<()>(1);
     let on_picture = move |_, _| sender.try_send(()).unwrap_or_default();
     let pipeline = Pipeline::open(
-        &Open { url, login: None, config, fast: true, idle: None, coding: None },
+        &Open { url, login: None, config, rate: config.rate, fast: true, idle: None, coding: None },
         Box::new(on_picture),
     )
     .ok()?;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use cortex_models::{Picture, Preprocessor};
+use cortex_proto::v1;
 use cortex_runtime::{Context, bus::Writer, runner::wall_clock, telemetry::StageMetrics};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -14,7 +15,7 @@ use crate::{
     Config,
     clock::Stamp,
     demand::Demand,
-    feed::{Feed, lock, with_picture},
+    feed::{Arrival, Feed, lock, with_picture},
     health::{Health, News},
     idle::{Fate, valve},
 };
@@ -22,6 +23,8 @@ use crate::{
 /// Takes the pictures of one connection.
 pub(crate) struct Outlet {
     pub(crate) feed: Arc<Mutex<Feed>>,
+    /// The stream that they are of.
+    pub(crate) role: v1::Role,
     pub(crate) idle: Option<valve::Shared>,
     pub(crate) demand: Arc<Demand>,
     pub(crate) config: Config,
@@ -70,8 +73,17 @@ impl Outlet {
             }
         }
         self.watch(&picture, came_us);
+        let arrival = Arrival { role: self.role, stamp, now_us: came_us, size };
+        let share = self.demand.share(taken);
+        let frame = {
+            let mut feed = lock(&self.feed);
+            if self.role == v1::Role::Sub && feed.is_detailed(taken) {
+                feed.seen = Some(taken);
+                return;
+            }
+            feed.deliver(arrival, share)
+        };
         self.metrics.received(1);
-        let frame = lock(&self.feed).deliver(stamp, came_us, size);
         let frame = match frame {
             Ok(frame) => frame,
             Err(reason) => return self.metrics.dropped(reason, 1),

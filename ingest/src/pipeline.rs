@@ -1,13 +1,17 @@
 //! A GStreamer pipeline from an address to pictures in memory. Whatever decodes best on this machine is taken, by rank:
 //! hardware where it is there, else libav on one thread.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use bytes::Bytes;
 use cortex_models::{Format, Matrix, Picture, Plane};
+use gio::prelude::*;
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
 use gstreamer_video::{self as gst_video, prelude::*};
@@ -19,7 +23,9 @@ use crate::{
     clock::Stamp,
     coding::{self, Coding},
     idle::valve,
+    pictures,
     report::sender_clock,
+    web,
 };
 
 /// What a pipeline hands over: a picture and when it was made.
@@ -47,6 +53,8 @@ pub(crate) struct Open<'a> {
     pub(crate) url: &'a str,
     pub(crate) login: Option<(String, String)>,
     pub(crate) config: &'a Config,
+    /// Pictures a second of a source that has no times: a folder of pictures.
+    pub(crate) rate: f32,
     /// Pictures come as fast as they are taken, none is left out; else in real time.
     pub(crate) fast: bool,
     /// Which frames are decoded; `None` for all.
@@ -262,28 +270,21 @@ fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
         source.set_property("is-live", !open.fast);
         return Ok(source);
     }
+    if let Some(folder) = pictures::folder(open.url) {
+        return pictures::source(folder, open.rate);
+    }
+    if open.url.starts_with("http") {
+        return web::source(open);
+    }
     let source = make("uridecodebin")?;
     source.set_property("uri", open.url);
-    let (transport, latency) = (open.config.transport, open.config.latency_ms);
-    let timeout = (open.config.stall_s * 1e6) as u64;
-    let login = open.login.clone();
+    authority(&open.config.ca)?;
+    let (config, login) = (open.config.clone(), open.login.clone());
     source.connect("source-setup", false, move |values| {
-        let Ok(source) = values[1].get::<gst::Element>() else { return None };
+        let source = values[1].get::<gst::Element>().ok()?;
         if source.factory().is_some_and(|factory| factory.name() == "rtspsrc") {
-            source.set_property("latency", latency);
-            source.set_property("timeout", timeout);
-            source.set_property("tcp-timeout", timeout);
-            source.set_property("do-rtsp-keep-alive", true);
-            let protocols = match transport {
-                Transport::Tcp => "tcp",
-                Transport::Udp => "udp",
-                Transport::Auto => "tcp+udp-mcast+udp",
-            };
-            source.set_property_from_str("protocols", protocols);
-            if let Some((user, password)) = &login {
-                source.set_property("user-id", user);
-                source.set_property("user-pw", password);
-            }
+            set_up_rtsp(&source, &config);
+            trust(&source, &config, login.as_ref()).ok();
         }
         None
     });
@@ -295,6 +296,46 @@ fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
         Some((!sound).to_value())
     });
     Ok(source)
+}
+
+fn set_up_rtsp(source: &gst::Element, config: &Config) {
+    let timeout = (config.stall_s * 1e6) as u64;
+    source.set_property("latency", config.latency_ms);
+    source.set_property("timeout", timeout);
+    source.set_property("tcp-timeout", timeout);
+    source.set_property("do-rtsp-keep-alive", true);
+    let protocols = match config.transport {
+        Transport::Tcp => "tcp",
+        Transport::Udp => "udp",
+        Transport::Auto => "tcp+udp-mcast+udp",
+    };
+    source.set_property_from_str("protocols", protocols);
+}
+
+/// Says who we are, and who may be believed to be the camera.
+pub(crate) fn trust(
+    source: &gst::Element,
+    config: &Config,
+    login: Option<&(String, String)>,
+) -> Result<(), Error> {
+    if let Some(authority) = authority(&config.ca)? {
+        source.set_property("tls-database", &authority);
+    }
+    if let Some((user, password)) = login {
+        source.set_property("user-id", user);
+        source.set_property("user-pw", password);
+    }
+    Ok(())
+}
+
+/// Who may sign the certificates of cameras; `None` for whom this machine trusts.
+fn authority(ca: &Path) -> Result<Option<gio::TlsDatabase>, Error> {
+    if ca.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let database = gio::TlsFileDatabase::new(ca)
+        .map_err(|error| Error::Setup(format!("read `ingest.ca` {}: {error}", ca.display())))?;
+    Ok(Some(database.upcast()))
 }
 
 /// What an error of GStreamer means here. Its texts may hold the address, but never user or password: those are
@@ -358,7 +399,15 @@ mod tests {
                 .unwrap();
         let (sender, stamps) = mpsc::sync_channel(1);
         let (url, config) = (camera.url(), Config::default());
-        let open = Open { url: &url, login: None, config: &config, fast: false, idle: None, coding: None };
+        let open = Open {
+            url: &url,
+            login: None,
+            config: &config,
+            rate: 1.0,
+            fast: false,
+            idle: None,
+            coding: None,
+        };
         let on_picture = move |_, stamp: Stamp| {
             if let Some(camera_us) = stamp.camera_us {
                 sender.try_send(wall_clock() - camera_us).ok();

@@ -42,7 +42,15 @@ pub fn probe(
     let told = Arc::clone(&clock);
     let begun = Instant::now();
     let coding = Arc::<Mutex<Coding>>::default();
-    let open = Open { url: &request.url, login, config, fast: false, idle: None, coding: Some(&coding) };
+    let open = Open {
+        url: &request.url,
+        login,
+        config,
+        rate: config.rate,
+        fast: false,
+        idle: None,
+        coding: Some(&coding),
+    };
     let pipeline = Pipeline::open(
         &open,
         Box::new(move |picture, stamp| {

@@ -19,6 +19,9 @@ pub enum Error {
         /// What the parser says.
         reason: String,
     },
+    /// The certificate cannot be read.
+    #[error("cannot read certificate and key from {file}: {reason}", file = .0.display(), reason = .1)]
+    Certificate(PathBuf, String),
     /// The rate is no positive number.
     #[error("a rate of {0} is not a positive number")]
     Rate(f64),

@@ -28,6 +28,8 @@ pub struct CameraOptions {
     pub realtime_rate: f64,
     /// Asked of every client when it is set.
     pub login: Option<Login>,
+    /// PEM file with a certificate and its key: it is then reached by `rtsps` alone.
+    pub certificate: Option<PathBuf>,
 }
 
 /// User and password of a camera.
@@ -53,7 +55,14 @@ pub enum LoginScheme {
 impl CameraOptions {
     /// The clip as recorded, at `rtsp://127.0.0.1:<a free port>/camera`, without a login.
     pub fn new(clip: impl Into<PathBuf>) -> Self {
-        Self { clip: clip.into(), port: 0, path: "camera".into(), realtime_rate: 1.0, login: None }
+        Self {
+            clip: clip.into(),
+            port: 0,
+            path: "camera".into(),
+            realtime_rate: 1.0,
+            login: None,
+            certificate: None,
+        }
     }
 }
 

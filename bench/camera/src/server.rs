@@ -32,6 +32,7 @@ const VIEWER: &str = "viewer";
 pub struct Camera {
     port: u16,
     path: String,
+    encrypted: bool,
     control: Arc<Control>,
     main_loop: glib::MainLoop,
     thread: Option<thread::JoinHandle<()>>,
@@ -52,6 +53,7 @@ impl Camera {
         let main_loop = glib::MainLoop::new(Some(&context), false);
         let (tell, told) = mpsc::channel();
         let path = options.path.trim_matches('/').to_owned();
+        let encrypted = options.certificate.is_some();
         let server = Server { options, clip, control: control.clone(), main_loop: main_loop.clone() };
         let thread = thread::Builder::new().name("camera-rtsp".into()).spawn(move || {
             if context.with_thread_default(|| server.serve(&context, &tell)).is_err() {
@@ -61,12 +63,13 @@ impl Camera {
         // A thread that ended without a word could not take its context.
         let port = told.recv().unwrap_or(Err(Error::Bind(0)))?;
         tracing::debug!(port, path, "camera listens");
-        Ok(Self { port, path, control, main_loop, thread: Some(thread) })
+        Ok(Self { port, path, encrypted, control, main_loop, thread: Some(thread) })
     }
 
     /// Where clients find it, without the login.
     pub fn url(&self) -> String {
-        format!("rtsp://127.0.0.1:{}/{}", self.port, self.path)
+        let scheme = if self.encrypted { "rtsps" } else { "rtsp" };
+        format!("{scheme}://127.0.0.1:{}/{}", self.port, self.path)
     }
 
     /// The port that it listens on.
@@ -121,8 +124,9 @@ impl Server {
             return; // the caller sees the closed channel
         };
         mounts.add_factory(&format!("/{}", self.options.path.trim_matches('/')), self.factory());
-        if let Some(login) = &self.options.login {
-            server.set_auth(Some(&auth(login)));
+        match self.auth() {
+            Ok(auth) => server.set_auth(auth.as_ref()),
+            Err(error) => return drop(tell.send(Err(error))),
         }
         let listening = server.attach(Some(context)).ok().and_then(|id| context.find_source_by_id(&id));
         let port = u16::try_from(server.bound_port()).ok().filter(|port| *port > 0);
@@ -160,11 +164,26 @@ impl Server {
         }
     }
 
+    /// Who may watch, and over what; `None` for anybody.
+    fn auth(&self) -> Result<Option<RTSPAuth>, Error> {
+        let auth = self.options.login.as_ref().map(auth);
+        let Some(file) = &self.options.certificate else { return Ok(auth) };
+        let certificate = gio::TlsCertificate::from_file(file)
+            .map_err(|error| Error::Certificate(file.clone(), error.to_string()))?;
+        let auth = auth.unwrap_or_else(|| {
+            let auth = RTSPAuth::new();
+            auth.set_default_token(Some(&mut viewer()));
+            auth
+        });
+        auth.set_tls_certificate(Some(&certificate));
+        Ok(Some(auth))
+    }
+
     fn factory(&self) -> RTSPMediaFactory {
         let factory = RTSPMediaFactory::new();
         factory.set_launch(&format!("( appsrc name=clip ! {} )", self.clip.codec.pay()));
         factory.set_shared(true);
-        if self.options.login.is_some() {
+        if self.options.login.is_some() || self.options.certificate.is_some() {
             let access = gst::Structure::builder(VIEWER)
                 .field(RTSP_PERM_MEDIA_FACTORY_ACCESS, true)
                 .field(RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, true)
@@ -190,9 +209,13 @@ impl Server {
     }
 }
 
+fn viewer() -> RTSPToken {
+    RTSPToken::builder().field(RTSP_TOKEN_MEDIA_FACTORY_ROLE, VIEWER).build()
+}
+
 fn auth(login: &Login) -> RTSPAuth {
     let auth = RTSPAuth::new();
-    let token = RTSPToken::builder().field(RTSP_TOKEN_MEDIA_FACTORY_ROLE, VIEWER).build();
+    let token = viewer();
     match login.scheme {
         LoginScheme::Basic => {
             auth.set_supported_methods(RTSPAuthMethod::Basic);

@@ -10,4 +10,6 @@ mod idle;
 mod login;
 mod probe;
 mod reconnect;
+mod sources;
+mod streams;
 mod watch;

@@ -7,7 +7,7 @@ use cortex_ingest::{Config, Credentials, Ingest};
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
     Captured, Context, Lifecycle, Source, Tables,
-    bus::{Embedded, From, Full, Record, Tail, Take},
+    bus::{Embedded, From, Full, Record, Tail, Take, Writer},
     store::{Retention, Sqlite, Store},
 };
 
@@ -18,6 +18,7 @@ pub(crate) struct Watch {
     context: Context,
     frames: Box<dyn Tail>,
     anomalies: Box<dyn Tail>,
+    statuses: Box<dyn Tail>,
     /// Anomalies that were read and not asked for yet.
     told: VecDeque<Record>,
 }
@@ -49,6 +50,13 @@ impl Watch {
         Self::begin_as(config, Arc::new(|_| None), store, cameras)
     }
 
+    /// The same with one camera as its entry says.
+    pub(crate) fn begin_on(config: Config, credentials: Credentials, camera: v1::Camera) -> Self {
+        let mut tables = Tables::default();
+        tables.take_camera(&camera);
+        Self::begin_from(config, credentials, store(), tables)
+    }
+
     /// The same with logins: every camera's credential has its own id.
     pub(crate) fn begin_as(
         config: Config,
@@ -56,7 +64,6 @@ impl Watch {
         store: Arc<dyn Store>,
         cameras: &[(&str, &str)],
     ) -> Self {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
         let mut tables = Tables::default();
         for (id, url) in cameras {
             tables.take_camera(&v1::Camera {
@@ -67,6 +74,11 @@ impl Watch {
                 ..Default::default()
             });
         }
+        Self::begin_from(config, credentials, store, tables)
+    }
+
+    fn begin_from(config: Config, credentials: Credentials, store: Arc<dyn Store>, tables: Tables) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
         let context = Context {
             bus: Arc::new(Embedded::open(None, Full::Shed).unwrap()),
             store,
@@ -75,9 +87,15 @@ impl Watch {
         };
         let frames = context.bus.tail(&[&topics::FRAMES], From::End).unwrap();
         let anomalies = context.bus.tail(&[&topics::ANOMALIES], From::End).unwrap();
+        let statuses = context.bus.tail(&[&topics::STATUS], From::End).unwrap();
         let source = context.clone();
         context.lifecycle.thread("ingest", move || Ingest::new(config, credentials).run(source));
-        Self { runtime, context, frames, anomalies, told: VecDeque::new() }
+        Self { runtime, context, frames, anomalies, statuses, told: VecDeque::new() }
+    }
+
+    /// Asks something of a camera, as another stage would.
+    pub(crate) fn ask(&self, demand: v1::Demand) {
+        self.context.publish(demand, 0, &Writer::ANYBODY).unwrap();
     }
 
     /// The next picture of a camera for which `wanted` holds.
@@ -94,6 +112,20 @@ impl Watch {
                 let captured = record.message::<Captured>().unwrap();
                 if wanted(&captured.message) {
                     return captured.message.clone();
+                }
+            }
+        }
+    }
+
+    /// The next status of a camera for which `wanted` holds.
+    pub(crate) fn status(&mut self, camera: &str, wanted: impl Fn(&v1::Status) -> bool) -> v1::Status {
+        loop {
+            let records = self.statuses.next(Take { count: 1, wait: LIMIT }).unwrap();
+            assert!(!records.is_empty(), "nothing of {camera} was said");
+            for record in records.iter().filter(|record| &*record.key == camera) {
+                let status = record.message::<v1::Status>().unwrap();
+                if wanted(&status) {
+                    return (*status).clone();
                 }
             }
         }
