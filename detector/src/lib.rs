@@ -21,6 +21,7 @@ mod cues;
 mod demand;
 mod error;
 mod faces;
+mod load;
 mod model;
 mod part;
 mod pose;

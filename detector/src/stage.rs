@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Instant,
 };
 
 use cortex_models::{Picture, Rect, class_name};
@@ -17,8 +18,9 @@ use crate::{
     Config, Models, Seen,
     changes::{Changes, Moment},
     chip, cues,
-    demand::Demand,
+    demand::{Demand, Wanted},
     faces,
+    load::Load,
     seconds::Seconds,
     states::States,
     track::{Birth, Settings, State, Track, Tracker},
@@ -33,6 +35,7 @@ pub struct Detector {
     models: Option<Models>,
     tables: Arc<Tables>,
     cameras: HashMap<Key, Camera>,
+    load: Load,
     /// Only where somebody outside reads them.
     analytics: Option<Seconds>,
 }
@@ -93,7 +96,8 @@ impl Detector {
     /// A detector with its models; without them only frames that carry tracks can be taken.
     pub fn new(config: Config, models: Option<Models>) -> Self {
         let analytics = config.analytics.then(Seconds::new);
-        Self { config, models, tables: Arc::default(), cameras: HashMap::new(), analytics }
+        let (tables, cameras) = (Arc::default(), HashMap::new());
+        Self { config, models, tables, cameras, load: Load::default(), analytics }
     }
 
     fn digests(&self) -> BTreeMap<String, String> {
@@ -138,6 +142,7 @@ impl Stage for Detector {
         let Some(models) = &mut self.models else {
             return batch.iter().map(|_| Err(Poison::new("this detector has no models"))).collect();
         };
+        let begun = Instant::now();
         let pictures: Vec<&Picture> = batch.iter().filter_map(|input| input.0.picture.as_ref()).collect();
         let mut seen = models.look(&pictures).into_iter();
         let answer = |input: &&Input| {
@@ -149,18 +154,21 @@ impl Stage for Detector {
             models.look_at_bodies(picture, message.n, &Needs::of(&self.tables, camera), &mut seen);
             Ok(seen)
         };
-        batch.iter().map(answer).collect()
+        let answers = batch.iter().map(answer).collect();
+        self.load.took(begun.elapsed());
+        answers
     }
 
     fn apply(&mut self, key: &Key, input: &Input, seen: Seen, out: &mut Collector) -> Result<(), Fatal> {
+        let begun = Instant::now();
         let (settings, digests) = (self.settings(), self.digests());
         let frame = &input.0.message;
         let (Some(id), Some(picture)) = (&frame.id, &input.0.picture) else { return Ok(()) };
         let camera = self.cameras.entry(key.clone()).or_default();
         let mut ended = Vec::new();
-        if !camera.kept.begin(frame, id, &mut ended) {
-            return Ok(());
-        }
+        let Some(lost) = camera.kept.begin(frame, id, &mut ended) else { return Ok(()) };
+        let priority = priority(&self.tables, key);
+        self.load.came(key, priority, lost);
         let mut answer = v1::Detections {
             frame: Some(id.clone()),
             n: frame.n,
@@ -234,7 +242,9 @@ impl Stage for Detector {
         let anomalies = camera.decide(key, &answer, &self.tables, out);
         answer.keep |= !anomalies.is_empty();
         camera.kept.report(key, frame, &self.tables, out);
-        camera.ask(key, frame.time_us, out);
+        self.load.took(begun.elapsed());
+        self.load.judge(Instant::now());
+        camera.ask(key, self.load.share(priority), frame.time_us, out);
         let (partition, site) = (out.partition(), self.tables.site(key));
         let second = self.analytics.as_mut().and_then(|all| all.take(partition, key, site, &answer));
         say(answer, anomalies, out);
@@ -247,7 +257,7 @@ impl Stage for Detector {
         second.into_iter().for_each(|second| out.publish(second));
         let digests = self.digests();
         let Some(camera) = self.cameras.get_mut(key) else { return };
-        camera.ask(key, now.0, out);
+        camera.ask(key, self.load.share(priority(&self.tables, key)), now.0, out);
         let (Some((_, n, _)), Some(frame)) = (camera.kept.last, camera.kept.frame.clone()) else { return };
         if camera.kept.tracker.tracks.is_empty() && !camera.engine.waits() {
             return;
@@ -314,10 +324,10 @@ impl Stage for Detector {
 }
 
 impl Camera {
-    /// Asks ingest for every picture while something is tracked.
-    fn ask(&mut self, key: &Key, now_us: i64, out: &mut Collector) {
-        let tracked = !self.kept.tracker.tracks.is_empty();
-        self.demand.say(key, tracked, now_us).into_iter().for_each(|demand| out.publish(demand));
+    /// Asks ingest for every picture while something is tracked, and for fewer when there are too many.
+    fn ask(&mut self, key: &Key, share: f32, now_us: i64, out: &mut Collector) {
+        let wanted = Wanted { tracked: self.kept.tracker.is_alive(), share };
+        self.demand.say(key, wanted, now_us).into_iter().for_each(|demand| out.publish(demand));
     }
 
     /// Lets the rules look at a message.
@@ -336,40 +346,37 @@ impl Camera {
 }
 
 impl Kept {
-    /// Takes note of a frame; `false` for one that is not newer than the last. Tracks that end with it go to `ended`.
-    fn begin(&mut self, frame: &v1::Frame, id: &v1::FrameId, ended: &mut Vec<u64>) -> bool {
+    /// Takes note of a frame, and answers how many before it gave way; `None` for one that is not newer than the last.
+    /// Tracks that end with it go to `ended`.
+    fn begin(&mut self, frame: &v1::Frame, id: &v1::FrameId, ended: &mut Vec<u64>) -> Option<u64> {
         self.counts.received += 1;
         self.frame = Some(id.clone());
         self.source = (frame.source_width, frame.source_height);
-        match self.last {
+        let lost = match self.last {
             None => {
                 self.first_until_us = frame.time_us + FIRST_US;
-                self.lost(frame.n);
+                frame.n
             }
             Some((epoch, n, _)) if (id.epoch, frame.n) <= (epoch, n) => {
                 *self.counts.dropped.entry("stale".to_owned()).or_default() += 1;
-                return false;
+                return None;
             }
             Some((epoch, _, time_us)) if id.epoch != epoch => {
                 self.present_until_us = frame.time_us + PRESENT_US;
-                self.lost(frame.n);
                 if (0..SAME_SCENE_US).contains(&(frame.time_us - time_us)) {
                     self.tracker.reconnect(frame.time_us);
                 } else {
                     self.tracker.clear(ended);
                 }
+                frame.n
             }
-            Some((_, n, _)) => self.lost(frame.n - n - 1),
+            Some((_, n, _)) => frame.n - n - 1,
+        };
+        if lost > 0 {
+            *self.counts.dropped.entry("superseded".to_owned()).or_default() += lost;
         }
         self.last = Some((id.epoch, frame.n, frame.time_us));
-        true
-    }
-
-    /// Frames that gave way to newer ones before they were taken.
-    fn lost(&mut self, count: u64) {
-        if count > 0 {
-            *self.counts.dropped.entry("superseded".to_owned()).or_default() += count;
-        }
+        Some(lost)
     }
 
     /// The tracks that no detection of this frame stands for.
@@ -455,6 +462,10 @@ impl Kept {
             error: String::new(),
         });
     }
+}
+
+fn priority(tables: &Tables, camera: &str) -> v1::Priority {
+    tables.cameras.get(camera).map_or(v1::Priority::Normal, v1::Camera::priority)
 }
 
 /// Detections go out at once and are stored behind; what was decided is stored before it is published.

@@ -103,6 +103,14 @@ impl Motion {
         self.y.value += dy;
     }
 
+    /// The picture has another size: everything in it is so many times as wide and as high.
+    pub(super) fn scale(&mut self, (x, y): (f32, f32)) {
+        for (axis, by) in [(&mut self.x, x), (&mut self.w, x), (&mut self.y, y), (&mut self.h, y)] {
+            (axis.value, axis.velocity) = (axis.value * by, axis.velocity * by);
+            axis.covariance = axis.covariance.map(|covariance| covariance * by * by);
+        }
+    }
+
     /// A hidden thing slows down: it stands behind something, or went another way.
     pub(super) fn slow_down(&mut self, factor: f32) {
         self.x.velocity *= factor;

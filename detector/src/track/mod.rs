@@ -70,7 +70,7 @@ impl Tracker {
         settings: Settings,
         ended: &mut Vec<u64>,
     ) -> Vec<Option<u64>> {
-        let dt = self.advance(picture, time_us, ended);
+        let dt = self.advance(picture, time_us);
         let confident = |one: &Detection| one.score >= CONFIDENT;
         let look = |one: &Detection| confident(one).then(|| Look::of(picture, one.rect)).flatten();
         let looks: Vec<Option<Look>> = found.iter().map(look).collect();
@@ -128,7 +128,7 @@ impl Tracker {
     ) {
         let before = self.before.clone();
         let starts: Vec<Rect> = self.tracks.iter().map(Track::rect).collect();
-        let dt = self.advance(picture, time_us, ended);
+        let dt = self.advance(picture, time_us);
         for (track, start) in self.tracks.iter_mut().zip(starts) {
             if track.state == State::Hidden {
                 track.miss(dt);
@@ -164,20 +164,26 @@ impl Tracker {
         self.tracks.clear();
     }
 
+    /// Whether there is anything but what stands parked.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.tracks.iter().any(|track| !track.is_parked(self.time_us))
+    }
+
     /// Tracks that are certain.
     pub(crate) fn confirmed(&self) -> impl Iterator<Item = &Track> {
         self.tracks.iter().filter(|track| track.confirmed)
     }
 
     /// Takes every track to the time of a picture, with the view. Answers the seconds since the picture before.
-    fn advance(&mut self, picture: &Picture, time_us: i64, ended: &mut Vec<u64>) -> f32 {
+    fn advance(&mut self, picture: &Picture, time_us: i64) -> f32 {
         let dt = (time_us - self.time_us) as f32 / 1e6;
         self.time_us = time_us;
         let size = (picture.width(), picture.height());
         if self.size != size {
-            // Another resolution: boxes in pixels mean nothing any more.
-            self.clear(ended);
-            self.size = size;
+            // Another resolution of the same view: a camera was set, or its other stream is taken.
+            let by = (size.0 as f32 / self.size.0.max(1) as f32, size.1 as f32 / self.size.1.max(1) as f32);
+            self.tracks.iter_mut().for_each(|track| track.scale(by));
+            (self.before, self.size) = (None, size);
         }
         if dt > SIGHT_LOST_S {
             self.before = None;

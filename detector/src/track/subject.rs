@@ -42,6 +42,9 @@ pub(crate) struct Track {
     seen_us: i64,
     hits: u32,
     look: Option<Look>,
+    /// Where it stands (left, top, right, bottom), and since when.
+    place: [f32; 4],
+    place_us: i64,
 }
 
 /// What a frame is called, for the ids of tracks born in it.
@@ -67,6 +70,9 @@ const UNLIKE: f32 = 0.65;
 const ALIKE: f32 = 0.95;
 /// Found again after a second only when it looks at least this much the same.
 const FOUND_AGAIN: f32 = 0.75;
+/// Boxes that overlap this much are at the same place, and who is there for so long is parked.
+const SAME_PLACE: f32 = 0.6;
+const PARKED_US: i64 = 20_000_000;
 /// What the place counts against the look.
 const PLACE: f32 = 0.55;
 
@@ -92,6 +98,8 @@ impl Track {
             seen_us: time_us,
             hits: 1,
             look,
+            place: corners(one.rect),
+            place_us: time_us,
         }
     }
 
@@ -147,12 +155,28 @@ impl Track {
         (self.class, self.score, self.state) = (one.class, one.score, State::Detected);
         (self.seen_us, self.unseen_s) = (time_us, 0.0);
         self.hits += 1;
+        let [x1, y1, x2, y2] = self.place;
+        if Rect::new(x1, y1, x2, y2).iou(&one.rect) < SAME_PLACE {
+            (self.place, self.place_us) = (corners(one.rect), time_us);
+        }
         self.confirmed |= self.hits >= HITS || time_us - self.born_us >= APART_US;
         match (&mut self.look, look) {
             (Some(look), Some(newer)) => look.blend(newer),
             (look, Some(newer)) => *look = Some(newer.clone()),
             (_, None) => {}
         }
+    }
+
+    /// A thing that stood where it is for long. People never are: who stands still is watched.
+    pub(super) fn is_parked(&self, time_us: i64) -> bool {
+        self.group() != Group::Person && time_us - self.place_us > PARKED_US
+    }
+
+    /// The picture has another size.
+    pub(super) fn scale(&mut self, by: (f32, f32)) {
+        self.motion.scale(by);
+        let [x1, y1, x2, y2] = self.place;
+        self.place = [x1 * by.0, y1 * by.1, x2 * by.0, y2 * by.1];
     }
 
     /// No model ran; it was found at `place` in the picture, or is where it was expected.
@@ -178,6 +202,10 @@ impl Track {
         self.state = State::Hidden;
         self.motion.slow_down(0.0);
     }
+}
+
+fn corners(rect: Rect) -> [f32; 4] {
+    [rect.x1, rect.y1, rect.x2, rect.y2]
 }
 
 /// From where and as which it was born: the same frame gives the same id in every process.

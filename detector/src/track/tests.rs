@@ -87,6 +87,34 @@ fn an_id_survives_a_short_occlusion_and_ends_after_a_long_one() {
 }
 
 #[test]
+fn an_id_survives_another_size_of_the_picture() {
+    let mut story = Story::default();
+    let id = story.walk(steps(20.0, 20), RED);
+    let small = |rect: Rect| Rect::new(rect.x1 / 2.0, rect.y1 / 4.0, rect.x2 / 2.0, rect.y2 / 4.0);
+    let picture = cortex_models::Preprocessor::default().scale(&draw(&[(80.0, RED, 0.9)], 0), 160, 60);
+    let found = [Detection { rect: small(rect(80.0)), score: 0.9, class: 0 }];
+    let birth = Birth { camera: "c", epoch: 1, seq: 99, present: false, first: false };
+    let seen =
+        story.tracker.update(&picture, story.time_us + 100_000, &found, &birth, SETTINGS, &mut story.ended);
+    assert_eq!((seen, story.ended), (vec![id], vec![]), "half as wide and a quarter as high");
+}
+
+#[test]
+fn what_is_parked_keeps_no_camera_awake_and_people_do() {
+    for (class, alive) in [(0, true), (2, false)] {
+        let mut tracker = Tracker::default();
+        let birth = Birth { camera: "c", epoch: 1, seq: 1, present: false, first: true };
+        let found = [Detection { rect: rect(100.0), score: 0.9, class }];
+        let picture = draw(&[(100.0, RED, 0.9)], 0);
+        for second in 0..40 {
+            tracker.update(&picture, second * 1_000_000, &found, &birth, SETTINGS, &mut Vec::new());
+            assert!(tracker.is_alive() || second > 20, "{class} {second}");
+        }
+        assert_eq!(tracker.is_alive(), alive, "class {class}");
+    }
+}
+
+#[test]
 fn two_who_cross_keep_their_ids_by_their_looks() {
     let mut story = Story::default();
     let mut ids = Vec::new();
