@@ -67,6 +67,9 @@ pub(crate) enum Command {
         /// Name of a credential in the credentials file.
         #[arg(long, default_value = "")]
         credential: String,
+        /// Where one picture goes, redacted, as a JPEG.
+        #[arg(long)]
+        snapshot: Option<PathBuf>,
     },
     /// Print live messages of a topic as JSON.
     Tap {

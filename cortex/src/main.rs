@@ -13,6 +13,7 @@ mod export;
 mod past;
 mod people;
 mod pictures;
+mod probe;
 mod redact;
 mod remote;
 mod replay;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use cortex_process::{Config, Part, USAGE, block_on, config, print};
+use cortex_proto::v1;
 use cortex_runtime::config::{ZONES_EXAMPLE, schema};
 
 fn main() -> ExitCode {
@@ -67,7 +69,10 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         }
         Command::Doctor => doctor::run(&config),
         Command::Login => block_on(remote::login(&target)),
-        Command::Probe { url, credential } => block_on(remote::probe(&target, url, credential)),
+        Command::Probe { url, credential, snapshot } => {
+            let request = v1::ProbeRequest { url, credential };
+            block_on(probe::run(&target, request, snapshot.as_deref()))
+        }
         Command::Tap { topic, camera } => block_on(remote::tap(&target, topic, camera)),
         Command::Watch { cursor, json } => block_on(remote::watch(&target, cursor.as_deref(), json)),
         Command::Acknowledge { alert, false_alarm, comment } => {

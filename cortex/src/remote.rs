@@ -6,8 +6,7 @@ use anyhow::{Context as _, bail};
 use cortex_alerter::terminal;
 use cortex_proto::v1::{
     self, access_service_client::AccessServiceClient, alert_service_client::AlertServiceClient,
-    camera_service_client::CameraServiceClient, debug_service_client::DebugServiceClient,
-    subscribe_response::Event,
+    debug_service_client::DebugServiceClient, subscribe_response::Event,
 };
 use cortex_runtime::runner::wall_clock;
 use prost::Message;
@@ -38,7 +37,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// The running system, as a command finds it.
 pub(crate) struct Target<'a> {
-    config: &'a Config,
+    pub(crate) config: &'a Config,
     options: &'a cli::Server,
 }
 
@@ -119,35 +118,6 @@ pub(crate) async fn login(target: &Target<'_>) -> anyhow::Result<()> {
     }
     let body = body.trim();
     print::line(&if body.starts_with('/') { format!("{endpoint}{body}") } else { body.to_owned() });
-    Ok(())
-}
-
-/// Looks at an address through the running system.
-pub(crate) async fn probe(target: &Target<'_>, url: String, credential: String) -> anyhow::Result<()> {
-    let request = v1::ProbeRequest { url, credential };
-    let found = match target.connect().await {
-        Ok(connection) => CameraServiceClient::new(connection).probe(request).await?.into_inner(),
-        // Without a running system this process looks itself, for whoever may read this machine's files anyway.
-        Err(_) => {
-            let (ingest, logins) = (target.config.ingest.clone(), cortex_ingest::credentials(target.config)?);
-            tokio::task::spawn_blocking(move || {
-                cortex_ingest::probe(&request, v1::Origin::File, &ingest, &logins, Duration::from_secs(15))
-            })
-            .await??
-        }
-    };
-    print::line(&format!("codec          {}", found.codec));
-    print::line(&format!("size           {}x{}", found.width, found.height));
-    print::line(&format!("pictures/s     {:.1}", found.fps));
-    print::line(&format!("first picture  {:.1} s", found.first_picture_s));
-    if found.key_interval_s > 0.0 {
-        print::line(&format!("key frames     {:.1} s apart", found.key_interval_s));
-    }
-    print::line(&format!("bit rate       {:.0} kbit/s", found.kilobits));
-    if !found.profile.is_empty() {
-        print::line(&format!("profile        {}", found.profile));
-    }
-    found.warnings.iter().for_each(|warning| print::line(&format!("warning        {warning}")));
     Ok(())
 }
 

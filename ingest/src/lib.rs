@@ -36,6 +36,7 @@ mod pipeline;
 mod probe;
 mod recorder;
 mod report;
+mod siblings;
 mod source;
 mod web;
 

@@ -125,7 +125,7 @@ impl Outlet {
 }
 
 /// A picture made smaller to at most this width, with even sides.
-fn at_most(preprocessor: &mut Preprocessor, picture: Picture, width: usize) -> Picture {
+pub(crate) fn at_most(preprocessor: &mut Preprocessor, picture: Picture, width: usize) -> Picture {
     if picture.width() <= width {
         return picture;
     }

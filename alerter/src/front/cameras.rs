@@ -40,7 +40,16 @@ impl CameraService for Front {
 
     async fn probe(&self, request: Request<v1::ProbeRequest>) -> Result<Response<v1::ProbeResponse>, Status> {
         self.access.noted(&request).await?;
-        (self.hands.probe)(request).await.map(Response::new)
+        let asks = (request.metadata().clone(), request.extensions().clone());
+        let mut found = (self.hands.probe)(request).await?;
+        // Nothing clear leaves here: the cloaker redacts it for whoever asked, or there is none.
+        let picture = std::mem::take(&mut found.snapshot);
+        let redact = Request::from_parts(asks.0, asks.1, v1::RedactRequest { picture });
+        match (self.hands.redact)(redact).await {
+            Ok(redacted) => found.snapshot = redacted.picture,
+            Err(status) => found.warnings.push(format!("there is no snapshot: {}", status.message())),
+        }
+        Ok(Response::new(found))
     }
 
     type WatchStatusStream = Answers<v1::CameraStatus>;

@@ -24,8 +24,12 @@ pub struct CameraOptions {
     pub port: u16,
     /// Path in the URL, without a slash in front.
     pub path: String,
+    /// Another stream at a path of its own.
+    pub sub: Option<(String, PathBuf)>,
     /// Seconds of the clip that are sent in one second; 1 is as recorded. Timestamps follow.
     pub realtime_rate: f64,
+    /// Every so many-th of its packets is lost; 0 for none.
+    pub lost: usize,
     /// Asked of every client when it is set.
     pub login: Option<Login>,
     /// PEM file with a certificate and its key: it is then reached by `rtsps` alone.
@@ -59,7 +63,9 @@ impl CameraOptions {
             clip: clip.into(),
             port: 0,
             path: "camera".into(),
+            sub: None,
             realtime_rate: 1.0,
+            lost: 0,
             login: None,
             certificate: None,
         }

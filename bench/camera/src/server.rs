@@ -1,7 +1,11 @@
 //! The RTSP server on a thread and a main loop of its own.
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     thread,
 };
 
@@ -48,13 +52,18 @@ impl Camera {
             return Err(Error::Rate(options.realtime_rate));
         }
         let clip = Arc::new(Clip::read(&options.clip)?);
+        let sub = options
+            .sub
+            .as_ref()
+            .map(|(path, clip)| Ok::<_, Error>((path.clone(), Arc::new(Clip::read(clip)?))));
+        let sub = sub.transpose()?;
         let control = Arc::new(Control::default());
         let context = glib::MainContext::new();
         let main_loop = glib::MainLoop::new(Some(&context), false);
         let (tell, told) = mpsc::channel();
         let path = options.path.trim_matches('/').to_owned();
         let encrypted = options.certificate.is_some();
-        let server = Server { options, clip, control: control.clone(), main_loop: main_loop.clone() };
+        let server = Server { options, clip, sub, control: control.clone(), main_loop: main_loop.clone() };
         let thread = thread::Builder::new().name("camera-rtsp".into()).spawn(move || {
             if context.with_thread_default(|| server.serve(&context, &tell)).is_err() {
                 tracing::error!("the camera's main loop is taken by another thread");
@@ -109,6 +118,7 @@ impl Drop for Camera {
 struct Server {
     options: CameraOptions,
     clip: Arc<Clip>,
+    sub: Option<(String, Arc<Clip>)>,
     control: Arc<Control>,
     main_loop: glib::MainLoop,
 }
@@ -123,7 +133,10 @@ impl Server {
         let Some(mounts) = server.mount_points() else {
             return; // the caller sees the closed channel
         };
-        mounts.add_factory(&format!("/{}", self.options.path.trim_matches('/')), self.factory());
+        mounts.add_factory(&format!("/{}", self.options.path.trim_matches('/')), self.factory(&self.clip));
+        if let Some((path, clip)) = &self.sub {
+            mounts.add_factory(&format!("/{}", path.trim_matches('/')), self.factory(clip));
+        }
         match self.auth() {
             Ok(auth) => server.set_auth(auth.as_ref()),
             Err(error) => return drop(tell.send(Err(error))),
@@ -179,9 +192,9 @@ impl Server {
         Ok(Some(auth))
     }
 
-    fn factory(&self) -> RTSPMediaFactory {
+    fn factory(&self, clip: &Arc<Clip>) -> RTSPMediaFactory {
         let factory = RTSPMediaFactory::new();
-        factory.set_launch(&format!("( appsrc name=clip ! {} )", self.clip.codec.pay()));
+        factory.set_launch(&format!("( appsrc name=clip ! {} )", clip.codec.pay()));
         factory.set_shared(true);
         if self.options.login.is_some() || self.options.certificate.is_some() {
             let access = gst::Structure::builder(VIEWER)
@@ -190,13 +203,17 @@ impl Server {
                 .build();
             factory.add_role_from_structure(&access);
         }
-        let (clip, control, rate) = (self.clip.clone(), self.control.clone(), self.options.realtime_rate);
+        let lost = self.options.lost;
+        let (clip, control, rate) = (Arc::clone(clip), self.control.clone(), self.options.realtime_rate);
         factory.connect_media_configure(move |_, media| {
             let source = media.element().downcast::<gst::Bin>().ok().and_then(|bin| bin.by_name("clip"));
             let Some(source) = source.and_downcast::<AppSrc>() else {
                 tracing::error!("the media has no source for the clip");
                 return;
             };
+            if lost > 0 {
+                lose(media.element(), lost);
+            }
             source.set_caps(Some(&clip.caps));
             source.set_format(gst::Format::Time);
             source.set_is_live(true);
@@ -207,6 +224,26 @@ impl Server {
         });
         factory
     }
+}
+
+/// Loses every so many-th packet on its way out of the payloader.
+fn lose(media: gst::Element, every: usize) {
+    let Some(pad) = media.downcast::<gst::Bin>().ok().and_then(|bin| bin.by_name("pay0")?.static_pad("src"))
+    else {
+        return;
+    };
+    let sent = AtomicUsize::new(0);
+    let is_lost = move || sent.fetch_add(1, Ordering::Relaxed) % every == every - 1;
+    let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(kinds, move |_, info| match &mut info.data {
+        Some(gst::PadProbeData::Buffer(_)) if is_lost() => gst::PadProbeReturn::Drop,
+        Some(gst::PadProbeData::BufferList(list)) => {
+            list.make_mut()
+                .foreach_mut(|packet, _| std::ops::ControlFlow::Continue((!is_lost()).then_some(packet)));
+            gst::PadProbeReturn::Ok
+        }
+        _ => gst::PadProbeReturn::Ok,
+    });
 }
 
 fn viewer() -> RTSPToken {

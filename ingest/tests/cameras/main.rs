@@ -4,10 +4,12 @@
 mod clips;
 mod codecs;
 mod faults;
+mod foreign;
 mod garbage;
 mod hostile;
 mod idle;
 mod login;
+mod network;
 mod probe;
 mod reconnect;
 mod sources;
