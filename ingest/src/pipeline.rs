@@ -16,8 +16,6 @@ use gstreamer::{self as gst, prelude::*};
 use gstreamer_app as gst_app;
 use gstreamer_video::{self as gst_video, prelude::*};
 
-use cortex_runtime::config::Transport;
-
 use crate::{
     Config, Error,
     clock::Stamp,
@@ -25,7 +23,7 @@ use crate::{
     idle::valve,
     pictures,
     report::sender_clock,
-    web,
+    rtsp, web,
 };
 
 /// What a pipeline hands over: a picture and when it was made.
@@ -276,18 +274,11 @@ fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
     if open.url.starts_with("http") {
         return web::source(open);
     }
+    if open.url.starts_with("rtsp") {
+        return rtsp::source(open);
+    }
     let source = make("uridecodebin")?;
     source.set_property("uri", open.url);
-    authority(&open.config.ca)?;
-    let (config, login) = (open.config.clone(), open.login.clone());
-    source.connect("source-setup", false, move |values| {
-        let source = values[1].get::<gst::Element>().ok()?;
-        if source.factory().is_some_and(|factory| factory.name() == "rtspsrc") {
-            set_up_rtsp(&source, &config);
-            trust(&source, &config, login.as_ref()).ok();
-        }
-        None
-    });
     // Sound is not decoded.
     source.connect("autoplug-continue", false, |values| {
         let caps = values.get(2).and_then(|value| value.get::<gst::Caps>().ok());
@@ -296,20 +287,6 @@ fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
         Some((!sound).to_value())
     });
     Ok(source)
-}
-
-fn set_up_rtsp(source: &gst::Element, config: &Config) {
-    let timeout = (config.stall_s * 1e6) as u64;
-    source.set_property("latency", config.latency_ms);
-    source.set_property("timeout", timeout);
-    source.set_property("tcp-timeout", timeout);
-    source.set_property("do-rtsp-keep-alive", true);
-    let protocols = match config.transport {
-        Transport::Tcp => "tcp",
-        Transport::Udp => "udp",
-        Transport::Auto => "tcp+udp-mcast+udp",
-    };
-    source.set_property_from_str("protocols", protocols);
 }
 
 /// Says who we are, and who may be believed to be the camera.

@@ -3,7 +3,7 @@
 use gstreamer::{self as gst, prelude::*};
 
 use crate::{
-    Error,
+    Error, decoder,
     pipeline::{Open, make, trust},
 };
 
@@ -20,11 +20,11 @@ pub(crate) fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
     // Nobody looked at where it would lead.
     source.set_property("automatic-redirect", false);
     trust(&source, open.config, open.login.as_ref())?;
-    let (parts, decoder) = (make("multipartdemux")?, make("jpegdec")?);
+    let (parts, decoder) = (make("multipartdemux")?, decoder::best("image/jpeg")?);
     let bin = gst::Bin::new();
     bin.add_many([&source, &parts, &decoder]).map_err(|error| setup(&error))?;
     source.link(&parts).map_err(|error| setup(&error))?;
-    let missing = || Error::Setup("jpegdec has no pads".to_owned());
+    let missing = || Error::Setup("the decoder has no pads".to_owned());
     let (into, out) = (decoder.static_pad("sink"), decoder.static_pad("src"));
     let (into, out) = (into.ok_or_else(missing)?, out.ok_or_else(missing)?);
     parts.connect_pad_added(move |parts, pad| {
