@@ -8,6 +8,7 @@ request redaction of faces and faceless heads and a tile as JPEG. One thread thr
 import argparse
 import json
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -138,6 +139,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clip", required=True)
     parser.add_argument("--frames", type=int, default=0, help="0 is all")
+    parser.add_argument("--every", type=int, default=1, help="the models look at every n-th frame")
     parser.add_argument("--models", type=Path, default=Path("models/files"))
     parser.add_argument("--object-size", default="640x384")
     parser.add_argument("--face-side", type=int, default=640)
@@ -152,12 +154,15 @@ def main():
     rate = clip.get(cv2.CAP_PROP_FPS) or 25.0
     tracker = ByteTrackTracker(lost_track_buffer=30, frame_rate=rate, track_activation_threshold=ACTIVATION)
     clock = Clock()
-    frames = seen = jpeg_bytes = 0
+    frames = seen = jpeg_bytes = read_frames = 0
     while not options.frames or frames < options.frames:
         read, picture = clip.read()
         if not read:
             break
         clock.mark("decode")
+        read_frames += 1
+        if (read_frames - 1) % options.every:
+            continue
         boxes, scores, classes = objects(picture, clock)
         found = faces(picture, clock)
         tracks = tracker.update(supervision.Detections(boxes.astype(np.float32), confidence=scores, class_id=classes))
@@ -180,6 +185,7 @@ def main():
         "cpu_ms_per_frame": round(1000 * cpu / max(frames, 1), 3),
         "breakdown": steps,
         "detections": seen,
+        "memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "jpeg_bytes": jpeg_bytes,
     }))
 

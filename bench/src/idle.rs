@@ -28,9 +28,15 @@ pub(crate) struct Options {
     /// Cortex's binary
     #[arg(long)]
     cortex: PathBuf,
-    /// Not used here
-    #[arg(long, hide = true)]
+    /// Python with the packages of `peers/requirements.txt`; its pipeline is left out without
+    #[arg(long)]
     python: Option<PathBuf>,
+    /// The pipeline
+    #[arg(long, default_value = "bench/peers/pipeline.py")]
+    pipeline: PathBuf,
+    /// Folder of the pipeline's model files
+    #[arg(long, default_value = "models/files")]
+    models: PathBuf,
     /// Seconds between key frames
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
     intervals: Vec<u64>,
@@ -84,6 +90,16 @@ struct Measured {
     covered: f64,
     /// CPU time of the analysis of everything over that of the idle one.
     cpu_ratio: f64,
+    /// CPU time of the Python pipeline, which looks at the same frames, over that of the idle analysis.
+    python_ratio: Option<f64>,
+    /// Memory of the Python pipeline in MiB.
+    python_mib: Option<f64>,
+}
+
+/// What the Python pipeline says of itself.
+#[derive(Debug, Deserialize)]
+struct Python {
+    memory_mib: f64,
 }
 
 /// Runs everything and writes `idle.json`.
@@ -100,11 +116,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
                 .map(|((tracks, missed), (seconds, _))| format!("{missed} of {tracks} above {seconds} s"))
                 .collect();
             line(format!(
-                "  {} with key frames {interval_s} s apart: missed {}; {:.2} % of boxes covered, {:.1} times less CPU time",
+                "  {} with key frames {interval_s} s apart: missed {}; {:.2} % of boxes covered; CPU time of every frame {:.1} \
+                 times{}",
                 measured.clip,
                 missed.join(", "),
                 100.0 * measured.covered,
-                measured.cpu_ratio
+                measured.cpu_ratio,
+                measured.python_ratio.map_or_else(String::new, |ratio| format!(
+                    ", of Python {ratio:.1} times, in {:.0} MiB",
+                    measured.python_mib.unwrap_or_default()
+                ))
             ))?;
             all.push(measured);
         }
@@ -130,6 +151,7 @@ fn measure(options: &Options, clip: &Path, interval_s: u64) -> anyhow::Result<Me
     }
     let whole = analyse(options, &encoded, "off")?;
     let idle = analyse(options, &encoded, "all")?;
+    let python = options.python.as_ref().map(|python| peer(options, python, &encoded)).transpose()?;
     let mut found: HashMap<(u64, &str), Vec<Rect>> = HashMap::new();
     for row in idle.rows.iter().filter(|row| row.track.is_some()) {
         found.entry((row.frame, row.class.as_str())).or_default().push(rect(row));
@@ -159,7 +181,20 @@ fn measure(options: &Options, clip: &Path, interval_s: u64) -> anyhow::Result<Me
         tracks: judged.to_vec(),
         covered: found as f64 / boxes.max(1) as f64,
         cpu_ratio: whole.cpu_seconds / idle.cpu_seconds,
+        python_ratio: python.as_ref().map(|python| python.0 / idle.cpu_seconds),
+        python_mib: python.map(|python| python.1.memory_mib),
     })
+}
+
+/// The Python pipeline on the same frames: CPU seconds, and what it says.
+fn peer(options: &Options, python: &Path, clip: &Path) -> anyhow::Result<(f64, Python)> {
+    let mut command = Command::new(python);
+    command.arg(&options.pipeline).arg("--clip").arg(clip).args(["--every", &options.every.to_string()]);
+    command.arg("--models").arg(&options.models);
+    let ran = child::run(command)?;
+    let said = ran.output.lines().last().context("the pipeline said nothing")?;
+    let said = serde_json::from_str(said).with_context(|| format!("the pipeline said {said}"))?;
+    Ok((ran.cpu_seconds, said))
 }
 
 fn rect(row: &Row) -> Rect {

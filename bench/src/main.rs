@@ -18,6 +18,7 @@ mod parts;
 mod recovery;
 mod report;
 mod rules;
+mod wake;
 
 use std::path::PathBuf;
 
@@ -56,6 +57,8 @@ enum Benchmark {
     Health(health::Options),
     /// What idle decode misses, against an analysis of every frame
     Idle(idle::Options),
+    /// How soon an idle camera wakes
+    Wake(wake::Options),
     /// CPU time and memory of an idle camera, beside the floor
     Cameras(cameras::Options),
     /// Every benchmark with its defaults
@@ -112,6 +115,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Flapping(options) => flapping::run(&options),
         Benchmark::Health(options) => health::run(&options),
         Benchmark::Idle(options) => idle::run(&options),
+        Benchmark::Wake(options) => wake::run(&options),
         Benchmark::Cameras(options) => cameras::run(&options),
         Benchmark::FlappingPart(part) => flapping::part(&part),
         Benchmark::CamerasPart(part) => cameras::part(&part),

@@ -26,7 +26,7 @@ use crate::{
     detail::Detail,
     feed::{Feed, Pace, RECORDED_US, lock},
     health::Pulse,
-    idle::{Idle, valve},
+    idle::{Idle, Mask, valve},
     outage::{self, News, Outage, anomaly},
     outlet::{Outlet, Watched},
     pictures,
@@ -138,6 +138,7 @@ impl Camera {
         let watched = (self.config.health && !fast).then(|| Arc::clone(&health.watched));
         let outlet = Outlet { idle: idle.clone(), health: watched, ..self.outlet(feed, role) };
         let pipeline = self.connect(outlet, fast)?;
+        let mut zones = 0;
         let mut detail = (role == v1::Role::Sub).then(Detail::default);
         let stall = Duration::from_secs_f32(self.config.stall_s);
         let opened = Instant::now();
@@ -162,6 +163,9 @@ impl Camera {
             if fresh && !named {
                 named = true;
                 self.name_decoder(&pipeline, health);
+            }
+            if let Some(idle) = &idle {
+                self.cover(idle, &mut zones);
             }
             if let Some(detail) = &mut detail {
                 detail.tend(self, feed);
@@ -202,6 +206,15 @@ impl Camera {
             }
         }
         Ok(())
+    }
+
+    /// Takes masks over, when zones changed since `version`.
+    fn cover(&self, idle: &valve::Shared, version: &mut u64) {
+        let tables = self.context.tables.load();
+        if tables.rules_version != *version {
+            *version = tables.rules_version;
+            valve::lock(idle).cover(Mask::of(tables.zones_of(&self.entry.id)));
+        }
     }
 
     /// The address of a stream.

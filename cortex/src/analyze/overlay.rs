@@ -154,7 +154,7 @@ impl Overlay {
 fn draw_zone(canvas: &mut Canvas, zone: &v1::Zone) {
     let mut points: Vec<_> = zone.points.iter().map(|point| canvas.place(point.x, point.y)).collect();
     let Some(first) = points.first().copied() else { return };
-    if zone.shape() == v1::Shape::Polygon {
+    if zone.shape() != v1::Shape::Line {
         points.push(first);
     }
     points.windows(2).for_each(|side| canvas.line(side[0], side[1], ZONE));

@@ -4,6 +4,7 @@
 //! frame, or somebody who tracks wake it; then what was held is decoded through, so nothing of it is missed.
 
 mod hold;
+mod mask;
 mod scene;
 mod sizes;
 pub(crate) mod valve;
@@ -12,6 +13,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use cortex_models::Picture;
 
+pub(crate) use self::mask::Mask;
 use self::{hold::Hold, scene::Scene, sizes::Sizes};
 use crate::{Config, demand::Demand, grid::Grid};
 
@@ -112,6 +114,11 @@ impl<B: Clone> Idle<B> {
             arrived: 0,
             heard: None,
         }
+    }
+
+    /// From now on nothing that moves there wakes it.
+    pub(crate) fn cover(&mut self, mask: Mask) {
+        self.scene.cover(mask);
     }
 
     /// Takes a frame. `true` when it goes to the decoder as it is; else what does is in [`Self::next`].

@@ -1,5 +1,6 @@
 //! Whether something moved between decoded pictures, by their luma alone.
 
+use super::mask::Mask;
 use crate::grid::{CELLS, COLUMNS, Grid};
 
 /// What a still scene looks like, cell by cell, and how restless each cell is.
@@ -9,6 +10,8 @@ pub(crate) struct Scene {
     still: Vec<f32>,
     restless: Vec<f32>,
     at_us: i64,
+    /// Cells in which nothing counts.
+    mask: Mask,
 }
 
 /// The still scene follows what is seen within this time: what was put down belongs to it half a minute later, and who
@@ -24,6 +27,11 @@ const MOST_RESTLESS: f32 = 8.0;
 const OUTLIER: f32 = 12.0;
 
 impl Scene {
+    /// From now on these cells are not looked at.
+    pub(crate) fn cover(&mut self, mask: Mask) {
+        self.mask = mask;
+    }
+
     /// Takes a picture in; whether something moved since the ones before. A change of the light, which moves all cells
     /// alike (brightness and contrast), is none.
     pub(crate) fn look(&mut self, grid: &Grid, at_us: i64) -> bool {
@@ -34,7 +42,10 @@ impl Scene {
         }
         self.follow_light(grid);
         let changed: Vec<bool> = (0..CELLS)
-            .map(|cell| (grid.0[cell] - self.still[cell]).abs() > STEP.max(TIMES * self.restless[cell]))
+            .map(|cell| {
+                let step = STEP.max(TIMES * self.restless[cell]);
+                !self.mask.hides(cell) && (grid.0[cell] - self.still[cell]).abs() > step
+            })
             .collect();
         let share = ((at_us - self.at_us).max(0) as f32 / FOLLOW_US).min(0.5);
         self.at_us = at_us;
@@ -84,6 +95,8 @@ fn moved(changed: &[bool]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use cortex_proto::v1;
+
     use super::*;
 
     /// Looks a second apart at a textured scene with noise, seen through `change(column, row, luma)`.
@@ -111,6 +124,12 @@ mod tests {
         };
         assert!(look(&mut scene, 50, person(20)), "came");
         assert!(look(&mut scene, 51, person(21)), "walks");
+        let point = |x, y| v1::Point { x, y };
+        let area = [point(0.3, 0.2), point(0.4, 0.2), point(0.4, 0.5), point(0.3, 0.5)];
+        let zone = v1::Zone { shape: v1::Shape::Mask as i32, points: area.to_vec(), ..Default::default() };
+        scene.cover(Mask::of([&zone].into_iter()));
+        assert!(!look(&mut scene, 52, person(22)), "behind the mask");
+        assert!(look(&mut scene, 53, person(40)), "came out");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod clips;
 mod codecs;
 mod faults;
+mod fleet;
 mod foreign;
 mod garbage;
 mod hostile;

@@ -66,13 +66,8 @@ impl Watch {
     ) -> Self {
         let mut tables = Tables::default();
         for (id, url) in cameras {
-            tables.take_camera(&v1::Camera {
-                id: (*id).into(),
-                site: "s".into(),
-                url: (*url).into(),
-                credential: credentials(id).map(|_| (*id).into()).unwrap_or_default(),
-                ..Default::default()
-            });
+            let credential = credentials(id).map(|_| (*id).into()).unwrap_or_default();
+            tables.take_camera(&v1::Camera { credential, ..Self::entry(id, url, 1) });
         }
         Self::begin_from(config, credentials, store, tables)
     }
@@ -91,6 +86,33 @@ impl Watch {
         let source = context.clone();
         context.lifecycle.thread("ingest", move || Ingest::new(config, credentials).run(source));
         Self { runtime, context, frames, anomalies, statuses, told: VecDeque::new() }
+    }
+
+    /// A camera as the front numbers it.
+    pub(crate) fn entry(id: &str, url: &str, version: u64) -> v1::Camera {
+        v1::Camera { id: id.into(), site: "s".into(), url: url.into(), version, ..Default::default() }
+    }
+
+    /// Changes the control plane, as the front would.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Tables)) {
+        let mut tables = Tables::clone(&self.context.tables.load());
+        change(&mut tables);
+        self.context.tables.store(Arc::new(tables));
+    }
+
+    /// Whether nothing comes of one camera between two pictures of another, sooner or later.
+    pub(crate) fn is_quiet(&mut self, quiet: &str, other: &str) -> bool {
+        let mut since = 0;
+        for _ in 0..200 {
+            let records = self.frames.next(Take { count: 1, wait: LIMIT }).unwrap();
+            for record in &records {
+                since = if &*record.key == quiet { 0 } else { since + usize::from(&*record.key == other) };
+            }
+            if since > 10 {
+                return true;
+            }
+        }
+        false
     }
 
     /// Asks something of a camera, as another stage would.

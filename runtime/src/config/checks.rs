@@ -52,10 +52,10 @@ pub fn zone(zone: &v1::Zone) -> Vec<Wrong> {
         say("id", why);
     }
     let least = match zone.shape() {
-        v1::Shape::Polygon => 3,
+        v1::Shape::Polygon | v1::Shape::Mask => 3,
         v1::Shape::Line => 2,
         v1::Shape::Unspecified => {
-            say("shape", "must be polygon or line".to_owned());
+            say("shape", "must be polygon, line or mask".to_owned());
             return wrong;
         }
     };

@@ -105,6 +105,8 @@ pub enum Shape {
     Polygon,
     /// A line to cross.
     Line,
+    /// A closed area in which nothing that moves wakes an idle camera.
+    Mask,
 }
 
 /// A `[[rules]]` entry. The kind's own parameters stand beside the other keys: `seconds = 20`, `direction = "left"`.
@@ -378,7 +380,11 @@ impl Zone {
 
 impl From<&Zone> for v1::Zone {
     fn from(entry: &Zone) -> Self {
-        let shape = if entry.shape == Shape::Line { v1::Shape::Line } else { v1::Shape::Polygon };
+        let shape = match entry.shape {
+            Shape::Polygon => v1::Shape::Polygon,
+            Shape::Line => v1::Shape::Line,
+            Shape::Mask => v1::Shape::Mask,
+        };
         let point = |[x, y]: [f32; 2]| v1::Point { x, y };
         Self {
             id: entry.id.clone(),
