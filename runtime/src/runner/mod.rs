@@ -2,6 +2,7 @@
 //! snapshots, commits, dead letters and panics, so a stage owns none of them.
 
 mod away;
+mod behind;
 mod keys;
 mod sinks;
 mod takeover;

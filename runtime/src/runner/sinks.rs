@@ -14,6 +14,7 @@ use tracing::{error, warn};
 
 use super::{
     SNAPSHOT_EVERY,
+    behind::Behind,
     keys::{Decision, KeyState, Letter, owner, place},
     wall_clock,
     worker::Worker,
@@ -28,16 +29,13 @@ use crate::{
 /// Decisions that wait at most. One is a few kilobytes, so this is what a worker may take of memory while the store is
 /// away: hours of one camera.
 const WAITING: usize = 4_000;
-/// Rows stored behind that wait at most; beyond it the oldest go, since they are derived data.
-const BEHIND: usize = 20_000;
 /// Volatile facts that wait at most while the bus is away; beyond it the oldest go.
 const LATE: usize = 4_096;
 
 /// What waits for sinks, besides the outboxes of keys.
 #[derive(Default)]
 pub(super) struct Waiting {
-    /// Rows stored behind what was published.
-    behind: Vec<StoredRow>,
+    behind: Behind,
     /// Volatile facts, with their writers, that the bus did not take.
     late: VecDeque<(Outgoing, Writer)>,
 }
@@ -137,10 +135,8 @@ impl<S: Stage> Worker<S> {
     }
 
     fn store_behind(&mut self, rows: Vec<StoredRow>) {
-        self.waiting.behind.extend(rows);
-        let excess = self.waiting.behind.len().saturating_sub(BEHIND);
+        let excess = self.waiting.behind.put(rows);
         if excess > 0 {
-            self.waiting.behind.drain(..excess);
             self.metrics.dropped("store_away", excess as u64);
         }
     }
@@ -226,12 +222,12 @@ impl<S: Stage> Worker<S> {
             rows.extend(decided.filter(|row| !is_once(row)).cloned());
         }
         let own = rows.len();
-        rows.append(&mut self.waiting.behind);
+        rows.extend(self.waiting.behind.take());
         if rows.is_empty() {
             return Ok(());
         }
         if let Err(error) = self.context.store.write(&rows) {
-            self.waiting.behind = rows.split_off(own);
+            self.waiting.behind.put(rows.split_off(own));
             return Err(error.into());
         }
         for key in written {
