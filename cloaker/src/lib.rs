@@ -2,7 +2,8 @@
 //!
 //! - **Reads** `frames` and `detections`, joined by frame, and `demand` as a table; by camera.
 //! - **Writes** `cloaked` while somebody looks, `status` once a second.
-//! - **Stores** the cloaked still of every frame marked `keep`.
+//! - **Stores** the cloaked still of every frame marked `keep`; around every frame marked `fired`, and around those that a
+//!   `demand` names, a clip.
 //! - **Drops** frames that the detector passed over: only a frame with a result leaves.
 //! - **Knobs**: [`Config`].
 //!
@@ -11,7 +12,12 @@
 //! its place; where a coasting track is believed to be is redacted on top. After a cold start (no snapshot, one older
 //! than that, or a new epoch after a gap) whole pictures are redacted for three seconds; without results for two seconds
 //! one fully redacted picture goes out, with the reason. Pictures wait for their result [`Config::held_s`] at most.
+//!
+//! While something is tracked, pictures as in the live view wait in memory ([`Config::clip_mib`]) for an alert; those of
+//! [`Config::clip_before_s`] are stored then, and what comes in [`Config::clip_after_s`]. After a restart the ring is empty,
+//! and what was being recorded goes on.
 
+mod clip;
 mod error;
 mod join;
 mod mask;

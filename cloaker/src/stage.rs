@@ -12,7 +12,7 @@ use cortex_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Config, Region, join::Held, mask::mask, regions::Regions};
+use crate::{Config, Region, clip::Recorder, join::Held, mask::mask, regions::Regions};
 
 /// What the cloaker reads.
 pub enum Input {
@@ -20,7 +20,7 @@ pub enum Input {
     Frame(Arc<Captured>),
     /// What the detector says of a frame.
     Detections(Arc<v1::Detections>),
-    /// Somebody looks, or wants pictures for another reason.
+    /// Somebody looks, or something was told of a picture.
     Demand(Arc<v1::Demand>),
 }
 
@@ -65,6 +65,7 @@ struct Kept {
     last: Option<(u64, i64)>,
     /// Whole pictures are redacted until then: a cold start does not know who was there.
     cold_until_us: i64,
+    recorder: Recorder,
 }
 
 /// Without a result for this long, one fully redacted picture says so.
@@ -81,28 +82,12 @@ impl Cloaker {
         Self { config, cameras: HashMap::new(), preprocessor: Preprocessor::default() }
     }
 
-    /// Sends a redacted picture to whoever looks.
-    fn show(
-        &mut self,
-        key: &Key,
-        frame: &v1::Frame,
-        masked: &Picture,
-        said: Said,
-        out: &mut Collector,
-    ) -> bool {
-        let Some(camera) = self.cameras.get_mut(key) else { return false };
-        let now = cortex_runtime::runner::wall_clock();
-        camera.viewers.retain(|_, asked| now - *asked < VIEWER_US);
-        let interval = (1e6 / self.config.live_rate) as i64;
-        // A little grace: frames come early and late.
-        if camera.viewers.is_empty() || frame.time_us - camera.shown_us < interval - interval / 10 {
-            return false;
-        }
-        camera.shown_us = frame.time_us;
+    /// A redacted picture as people see it.
+    fn view(&mut self, frame: &v1::Frame, masked: &Picture, said: Said) -> v1::Cloaked {
         let width = self.config.live_width.min(masked.width());
         let height = (masked.height() * width / masked.width()).max(2);
         let small = self.preprocessor.scale(masked, width, height);
-        out.publish(v1::Cloaked {
+        v1::Cloaked {
             frame: frame.id.clone(),
             time_us: frame.time_us,
             received_us: frame.received_us,
@@ -112,37 +97,47 @@ impl Cloaker {
             objects: said.objects,
             redacted: said.redacted,
             blanked: said.blanked,
-        });
-        true
+        }
     }
 
     /// A frame and its result.
     fn cloak(&mut self, key: &Key, frame: &Captured, seen: &v1::Detections, out: &mut Collector) {
         let (Some(picture), Some(camera)) = (&frame.picture, self.cameras.get_mut(key)) else { return };
+        let (message, now_us) = (&frame.message, frame.message.time_us);
         let mut regions = camera.look(seen, &self.config);
         let mut blanked = String::new();
-        if frame.message.time_us < camera.kept.cold_until_us {
+        if now_us < camera.kept.cold_until_us {
             blanked = "just started: it is not known yet who is there".to_owned();
             regions = vec![Region::WHOLE];
         }
-        let looked_at = !camera.viewers.is_empty();
         camera.counts.cloaked += 1;
-        if !seen.keep && !looked_at {
+        // Untracked boxes are for the tracker; people look at what is certain.
+        let objects: Vec<v1::Object> =
+            seen.objects.iter().filter(|object| object.track != 0).cloned().collect();
+        let shown = camera.shows(now_us, &self.config);
+        let recorded = camera.kept.recorder.wants(now_us, !objects.is_empty(), &self.config);
+        if !seen.keep && !shown && !recorded {
             return;
         }
         let masked = mask(picture, &regions, self.config.style);
         if seen.keep {
             out.store(&v1::Still {
-                frame: frame.message.id.clone(),
-                time_us: frame.message.time_us,
+                frame: message.id.clone(),
+                time_us: now_us,
                 jpeg: still::encode(&masked, self.config.quality),
-                received_us: frame.message.received_us,
+                received_us: message.received_us,
             });
         }
-        // Untracked boxes are for the tracker; people look at what is certain.
-        let objects = seen.objects.iter().filter(|object| object.track != 0).cloned().collect();
-        let said = Said { objects, redacted: regions.len() as u32, blanked };
-        self.show(key, &frame.message, &masked, said, out);
+        if !shown && !recorded {
+            return;
+        }
+        let view = self.view(message, &masked, Said { objects, redacted: regions.len() as u32, blanked });
+        if let Some(camera) = self.cameras.get_mut(key).filter(|_| recorded) {
+            camera.kept.recorder.take(view.clone(), &self.config, out);
+        }
+        if shown {
+            out.publish(view);
+        }
     }
 
     /// With frames and no result for two seconds, one picture says so.
@@ -154,13 +149,16 @@ impl Cloaker {
         }
         // The frames stay: their answer may still come.
         let Some(newest) = camera.held.newest().or_else(|| camera.skipped.take()) else { return };
-        if let Some(picture) = &newest.picture {
+        // Said once, to somebody.
+        camera.blanked = camera.shows(newest.message.time_us, &self.config);
+        if let Some(picture) = newest.picture.as_ref().filter(|_| camera.blanked) {
             let masked = mask(picture, &[Region::WHOLE], self.config.style);
-            let said =
-                Said { objects: Vec::new(), redacted: 1, blanked: "the detector does not answer".to_owned() };
-            // Said once, to somebody.
-            let shown = self.show(key, &newest.message, &masked, said, out);
-            self.cameras.entry(key.clone()).and_modify(|camera| camera.blanked = shown);
+            let blanked = "the detector does not answer".to_owned();
+            out.publish(self.view(
+                &newest.message,
+                &masked,
+                Said { objects: Vec::new(), redacted: 1, blanked },
+            ));
         }
     }
 }
@@ -231,6 +229,15 @@ impl Stage for Cloaker {
                     camera.blanked = false;
                     camera.unanswered_us = camera.held.oldest_us();
                 }
+                if seen.fired {
+                    let clip = v1::Clip {
+                        frame: Some(id.clone()),
+                        time_us: seen.time_us,
+                        received_us: seen.received_us,
+                        ..Default::default()
+                    };
+                    camera.kept.recorder.tell(&clip, &self.config, out);
+                }
                 // A frame that was skipped has no result, so it never leaves; the newest is kept to say so.
                 match frame {
                     Some(frame) if result => self.cloak(key, &frame, seen, out),
@@ -239,14 +246,15 @@ impl Stage for Cloaker {
                     None => drop(camera.look(seen, &self.config)),
                 }
             }
-            Input::Demand(demand) if demand.viewer => {
-                self.cameras
-                    .entry(key.clone())
-                    .or_default()
-                    .viewers
-                    .insert(demand.asker.clone(), demand.time_us);
+            Input::Demand(demand) => {
+                let camera = self.cameras.entry(key.clone()).or_default();
+                if demand.viewer {
+                    camera.viewers.insert(demand.asker.clone(), demand.time_us);
+                }
+                if let Some(clip) = &demand.clip {
+                    camera.kept.recorder.tell(clip, &self.config, out);
+                }
             }
-            Input::Demand(_) => {}
         }
         Ok(())
     }
@@ -272,6 +280,19 @@ impl Stage for Cloaker {
 }
 
 impl Camera {
+    /// Whether somebody is shown a picture of this moment, which is then the last.
+    fn shows(&mut self, now_us: i64, config: &Config) -> bool {
+        let now = cortex_runtime::runner::wall_clock();
+        self.viewers.retain(|_, asked| now - *asked < VIEWER_US);
+        let interval = (1e6 / config.live_rate) as i64;
+        // A little grace: frames come early and late.
+        if self.viewers.is_empty() || now_us - self.shown_us < interval - interval / 10 {
+            return false;
+        }
+        self.shown_us = now_us;
+        true
+    }
+
     /// Takes in what was seen and answers what is redacted in that frame.
     fn look(&mut self, seen: &v1::Detections, config: &Config) -> Vec<Region> {
         if let Some(id) = seen.frame.as_ref().filter(|_| is_result(seen)) {
@@ -306,6 +327,7 @@ impl Cloaker {
             let before_us = now_us.saturating_sub((self.config.held_s * 1e6) as i64);
             camera.held.expire(before_us);
             camera.skipped.take_if(|frame| frame.message.time_us < before_us);
+            camera.kept.recorder.wait(now_us, &self.config);
         }
     }
 

@@ -240,7 +240,8 @@ impl Stage for Detector {
             *camera.kept.counts.dropped.entry("failed".to_owned()).or_default() += 1;
         }
         let anomalies = camera.decide(key, &answer, &self.tables, out);
-        answer.keep |= !anomalies.is_empty();
+        answer.fired = !anomalies.is_empty();
+        answer.keep |= answer.fired;
         camera.kept.report(key, frame, &self.tables, out);
         self.load.took(begun.elapsed());
         self.load.judge(Instant::now());
@@ -277,6 +278,7 @@ impl Stage for Detector {
         camera.kept.tracker.wait(now.0, &mut answer.ended);
         answer.changes = camera.kept.changes.as_ref().map(Changes::told).unwrap_or_default();
         let anomalies = camera.decide(key, &answer, &self.tables, out);
+        answer.fired = !anomalies.is_empty();
         say(answer, anomalies, out);
     }
 

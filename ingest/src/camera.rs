@@ -387,6 +387,11 @@ impl Camera {
                 health.untold.drain(..excess);
                 return;
             }
+            if told.kind != "recovered" {
+                // Like every demand it is said once and not waited for.
+                let clip = v1::Demand::clip("ingest", told);
+                self.context.publish(clip, self.entry.partition, &Writer::ANYBODY).ok();
+            }
             health.untold.pop_front();
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod topics;
 
+mod clip;
 mod message;
 
 /// Messages and gRPC services, generated. The protobuf files document every field.

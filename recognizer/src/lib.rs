@@ -1,7 +1,8 @@
 //! The recognizer: who of the few people enrolled is in the picture. Off until it is switched on.
 //!
 //! - **Reads** `chips`, and `detections` for the ends of tracks; by camera.
-//! - **Writes** `identities` (confirmed, candidate, rejected, too poor to tell) and `anomalies` for lists that raise them.
+//! - **Writes** `identities` (confirmed, candidate, rejected, too poor to tell) and `anomalies` for lists that raise them, for
+//!   which a `demand` asks for the clip.
 //! - **Stores** both, where people were recognised, matches that two people must confirm with the face that was seen
 //!   (sealed), and an audit row before anything of a match is published.
 //! - **Drops** chips below the width gate: too poor to tell.

@@ -316,6 +316,7 @@ impl Tell for Collector {
     }
 
     fn raise(&mut self, anomaly: v1::Anomaly) {
+        self.publish(v1::Demand::clip(Recognizer::NAME, &anomaly));
         self.store(&anomaly);
         self.publish(anomaly);
     }

@@ -83,6 +83,13 @@ fn the_worst_camera_hour() {
         jpeg: vec![7; 3_000_000],
         ..Default::default()
     }));
+    within((0..800).map(|n| v1::Cloaked {
+        frame: frame(n),
+        time_us: START_US + n as i64 * 75_000,
+        jpeg: vec![7; 3_000_000],
+        objects: crowded(n).objects,
+        ..Default::default()
+    }));
     // At every start and after every change of a rule; no key remembers more than 64 KiB.
     within((0..720).map(|n| v1::RuleState {
         camera: "c".repeat(64),

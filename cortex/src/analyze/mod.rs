@@ -41,6 +41,8 @@ pub(crate) fn run(mut config: Config, options: &cli::Analyze) -> anyhow::Result<
     config.ingest.end_with_files = true;
     // Footage waits for the detector; frames of it are never too old.
     config.cloaker.held_s = f32::MAX;
+    // Nobody asks for clips of it: the footage itself is there.
+    (config.cloaker.clip_before_s, config.cloaker.clip_after_s) = (0.0, 0.0);
     if options.overlay {
         overlay::every_picture(&mut config.cloaker);
     }

@@ -56,6 +56,9 @@ macro_rules! noted {
 noted! {
     ProbeRequest "probe" |of| without_secrets(&of.url);
     RedactRequest "redact" |_| "picture", |of| format!("{} bytes", of.picture.len());
+    ClipFileRequest "clip" |of| of.frame.as_ref().map_or_else(String::new, |frame| {
+        format!("{}/{}/{}", frame.camera, frame.epoch, frame.seq)
+    });
     EmbedRequest "embed" |_| "picture", |of| format!("{} bytes", of.picture.len());
     // The person has no id yet, and a name is never written.
     EnrolRequest "enrol" |_| "person", |of| format!("{} pictures, lists {}", of.pictures.len(), of.lists.join(" "));

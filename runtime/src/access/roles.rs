@@ -96,6 +96,8 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("LogService/List", WATCHERS),
     ("LiveService/Watch", WATCHERS),
     ("LiveService/Still", WATCHERS),
+    ("LiveService/Clip", WATCHERS),
+    ("LiveService/ClipFile", WATCHERS),
     ("RuleService/List", WATCHERS),
     ("RuleService/Upsert", ADMINISTRATORS),
     ("RuleService/Delete", ADMINISTRATORS),

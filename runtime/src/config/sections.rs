@@ -60,13 +60,13 @@ pub struct Store {
     pub ca: PathBuf,
     /// Servers that keep a copy of each row, when the keyspace is made.
     pub replication: u32,
-    /// An embedded store gives up its oldest detections and stills above so many GiB.
+    /// An embedded store gives up its oldest detections, stills and clips above so many GiB.
     pub budget_gib: f64,
     /// Days that alerts, anomalies, identities and the log are kept.
     pub events_days: f64,
     /// Days that detections are kept.
     pub detections_days: f64,
-    /// Days that cloaked stills are kept.
+    /// Days that cloaked stills and clips are kept.
     pub stills_days: f64,
 }
 

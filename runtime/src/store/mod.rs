@@ -118,7 +118,7 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a row; removing what is not there is no error.
     fn delete(&self, table: &'static Table, partition: &str, sort: &[u8]) -> Result<(), Error>;
 
-    /// Removes what is older than its table keeps; in an embedded engine then the oldest detections and stills, and no more of them than
+    /// Removes what is older than its table keeps; in an embedded engine then the oldest detections, stills and clips, and no more of them than
     /// bring the store within its budget. Answers how many rows went, by table.
     fn sweep(&self, now_us: i64) -> Result<Vec<(&'static str, u64)>, Error>;
 }

@@ -7,7 +7,8 @@ use super::{
     table::{self, Table},
 };
 
-const MINUTE_US: i64 = 60_000_000;
+const SECOND_US: i64 = 1_000_000;
+const MINUTE_US: i64 = 60 * SECOND_US;
 const HOUR_US: i64 = 60 * MINUTE_US;
 
 /// Pictures of one epoch whose stills lie together: of the largest, 3 MB each, they are the bound of a partition.
@@ -31,7 +32,13 @@ pub fn camera_hour(camera: &str, time_us: i64) -> String {
     format!("{camera}/{}", time_us.div_euclid(HOUR_US))
 }
 
-/// The partition of a camera's stills: what a frame's own name tells, so that a still is found by it.
+/// The partition of what clips show of a camera in one second: of the largest pictures, 3 MB each, sixteen would be its bound,
+/// and the cloaker records fewer.
+pub fn camera_second(camera: &str, time_us: i64) -> String {
+    format!("{camera}/{}", time_us.div_euclid(SECOND_US))
+}
+
+/// The partition of a camera's stills, and of what is known of its clips: what a frame's own name tells, so that a still is found by it.
 pub fn still_block(frame: &v1::FrameId) -> String {
     format!("{}/{:x}/{:x}", frame.camera, frame.epoch, frame.seq / STILLS)
 }
@@ -47,6 +54,11 @@ pub fn sequence_block(place: &[u8]) -> u64 {
 /// The place of a frame within its partition.
 pub fn frame_place(frame: &v1::FrameId) -> Vec<u8> {
     [[frame.role as u8].as_slice(), &frame.epoch.to_be_bytes(), &frame.seq.to_be_bytes()].concat()
+}
+
+/// The place of a picture within its second.
+fn clip_place(time_us: i64, frame: Option<&v1::FrameId>) -> Vec<u8> {
+    [time_us.to_be_bytes().as_slice(), &frame.map(frame_place).unwrap_or_default()].concat()
 }
 
 /// When retention begins to count: recorded footage that is played fast is of the year 2000 by its own time, and is kept
@@ -108,6 +120,12 @@ row! {
         sort |m| m.alert.as_bytes().to_vec(), time |m| m.time_us;
     LogEntry in LOG, partition |m| m.partition.to_string(),
         sort |m| m.sequence.to_be_bytes().to_vec(), time |m| m.time_us;
+    Clip in CLIPS, partition |m| m.frame.as_ref().map(still_block).unwrap_or_default(),
+        sort |m| m.frame.as_ref().map(frame_place).unwrap_or_default(),
+        time |m| kept_from(m.time_us, m.received_us);
+    Cloaked in CLIP_PICTURES,
+        partition |m| camera_second(m.frame.as_ref().map_or("", |frame| &frame.camera), m.time_us),
+        sort |m| clip_place(m.time_us, m.frame.as_ref()), time |m| kept_from(m.time_us, m.received_us);
     Still in STILLS, partition |m| m.frame.as_ref().map(still_block).unwrap_or_default(),
         sort |m| m.frame.as_ref().map(frame_place).unwrap_or_default(),
         time |m| kept_from(m.time_us, m.received_us);

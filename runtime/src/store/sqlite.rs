@@ -59,7 +59,7 @@ impl Sqlite {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes the oldest detections and stills until the rest fits into the budget. Answers how many, by table.
+    /// Removes the oldest detections, stills and clips until the rest fits into the budget. Answers how many, by table.
     fn give_way(&self) -> Result<Vec<(&'static str, u64)>, Error> {
         let failed = |error| failure("keep the store within its budget", &error);
         let budget = self.retention.budget;

@@ -11,7 +11,7 @@ pub enum Class {
     Events,
     /// What the detector saw.
     Detections,
-    /// Cloaked stills.
+    /// Cloaked stills and clips.
     Stills,
 }
 
@@ -44,9 +44,9 @@ pub struct Retention {
     pub events: Duration,
     /// What the detector saw.
     pub detections: Duration,
-    /// Cloaked stills.
+    /// Cloaked stills and clips.
     pub stills: Duration,
-    /// Bytes of an embedded database; the oldest detections and stills give way above it.
+    /// Bytes of an embedded database; the oldest detections, stills and clips give way above it.
     pub budget: u64,
 }
 
@@ -100,6 +100,10 @@ tables! {
     LOG = "log" Events Once;
     /// Cloaked stills. Partition: camera, epoch and block of 16 pictures; place: role, epoch and sequence number.
     STILLS = "stills" Stills Fact;
+    /// The seconds around pictures of which something was told: from when until when. As of [`STILLS`].
+    CLIPS = "clips" Stills Fact;
+    /// Cloaked pictures of clips. Partition: camera and second; place: time, then role, epoch and sequence number.
+    CLIP_PICTURES = "clip_pictures" Stills Fact;
     /// People that may be recognised, names and vectors sealed, each with their own key. Partition: `people`; place: id.
     PEOPLE = "people" State Changing;
     /// Stills of people, sealed with their keys, where the configuration keeps them. Partition: person; place: number.

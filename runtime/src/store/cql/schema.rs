@@ -27,8 +27,8 @@ const WINDOWS: u64 = 25;
 /// them. The servers' own default is ten days, which would more than double what detections take.
 const GRACE_S: u32 = 3 * 60 * 60;
 
-/// What makes each version out of the one before it.
-const VERSIONS: [fn(&str, &Retention) -> Vec<String>; 1] = [tables];
+/// What makes each version out of the one before it. The second has clips; what is there already stays.
+const VERSIONS: [fn(&str, &Retention) -> Vec<String>; 2] = [tables, tables];
 
 /// The version that this engine reads and writes.
 pub(super) const VERSION: i32 = VERSIONS.len() as i32;
