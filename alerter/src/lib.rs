@@ -10,12 +10,14 @@
 //!
 //! Webhooks and mail belong here later: one more reader of `alerts` beside the hub.
 
+mod clip;
 pub mod control;
 mod cursor;
 pub mod front;
 mod hands;
 mod hub;
 mod incident;
+mod mp4;
 mod page;
 mod part;
 mod rhythm;

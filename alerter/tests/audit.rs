@@ -10,8 +10,9 @@ use cortex_proto::v1::{
     self, access_service_server::AccessService, alert_service_server::AlertService,
     camera_service_server::CameraService, cloak_service_server::CloakService,
     debug_service_server::DebugService, delete_rule_request, embed_service_server::EmbedService,
-    identity_service_server::IdentityService, match_service_server::MatchService,
-    rule_service_server::RuleService, upsert_rule_request, watchlist_service_server::WatchlistService,
+    identity_service_server::IdentityService, live_service_server::LiveService,
+    match_service_server::MatchService, rule_service_server::RuleService, upsert_rule_request,
+    watchlist_service_server::WatchlistService,
 };
 use cortex_runtime::access::roles::METHODS;
 use support::{Room, by_ada, camera};
@@ -36,6 +37,7 @@ const SHOWS: &[&str] = &[
     "IdentityService/Name",
     "LiveService/Watch",
     "LiveService/Still",
+    "LiveService/Clip",
     "RuleService/List",
 ];
 
@@ -254,7 +256,8 @@ async fn everything_that_changes_is_written_before_it_is_done() {
         .map(|case| case.0)
         .chain(SHOWS.iter().copied())
         .chain(ELSEWHERE.iter().copied())
-        .chain(["AlertService/Acknowledge"])
+        // That one is in `clip.rs`, since it needs a clip.
+        .chain(["AlertService/Acknowledge", "LiveService/ClipFile"])
         .collect();
     let known: BTreeSet<&str> = METHODS.iter().map(|(method, _)| *method).collect();
     assert_eq!(known, covered, "a new method is audited, or shows what everybody sees");
@@ -273,7 +276,9 @@ async fn what_cannot_be_audited_is_not_done() {
         "acknowledge",
         ""
     );
-    for (method, call, _) in cases().into_iter().chain([acknowledge]) {
+    let clip: Case =
+        case!("LiveService/ClipFile", LiveService::clip_file(v1::ClipFileRequest::default()), "clip", "");
+    for (method, call, _) in cases().into_iter().chain([acknowledge, clip]) {
         let status = call(room.front.clone()).await.expect_err(method);
         assert_eq!(status.code(), Code::Unavailable, "{method}: {status}");
     }
