@@ -4,7 +4,7 @@ use std::{num::NonZero, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{past, people};
+use crate::{clip, past, people};
 
 /// Watches cameras, warns early, says why, and shows nobody's face.
 #[derive(Debug, Parser)]
@@ -99,6 +99,8 @@ pub(crate) enum Command {
         #[arg(long, default_value = "")]
         comment: String,
     },
+    /// Write the seconds before and after an alert to a file that players play.
+    Clip(clip::Clip),
     /// Issue a bearer token for a machine or a person at a command line, or end those of one.
     Token {
         /// Whose it is; it stands in the audit.

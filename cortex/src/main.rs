@@ -4,6 +4,7 @@ mod analyze;
 mod app;
 mod audit;
 mod cli;
+mod clip;
 mod demo;
 mod doctor;
 mod embed;
@@ -19,6 +20,7 @@ mod remote;
 mod replay;
 mod store;
 mod topics;
+mod whole;
 
 use std::process::ExitCode;
 
@@ -78,6 +80,7 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         Command::Acknowledge { alert, false_alarm, comment } => {
             block_on(remote::acknowledge(&target, &alert, false_alarm, comment))
         }
+        Command::Clip(options) => block_on(clip::run(&target, &options)),
         Command::Token { subject, roles, days, revoke } => {
             block_on(remote::token(&target, subject, roles, days, revoke))
         }

@@ -199,6 +199,21 @@ pub(crate) async fn token(
     Ok(())
 }
 
+/// The latest revision of the alert whose id is this, or begins so.
+pub(crate) async fn alert(
+    client: &mut AlertServiceClient<Connection>,
+    id: &str,
+) -> anyhow::Result<v1::Alert> {
+    let listed = client.list(v1::ListAlertsRequest { limit: 500, ..Default::default() }).await;
+    let alerts = listed.map_err(said)?.into_inner().alerts;
+    let mut found = alerts.into_iter().filter(|alert| alert.id.starts_with(id));
+    match (found.next(), found.next()) {
+        (Some(alert), None) => Ok(alert),
+        (None, _) => bail!("there is no alert {id} among the latest 500"),
+        _ => bail!("{id} is the beginning of several alerts: give more of it"),
+    }
+}
+
 /// Answers an alert.
 pub(crate) async fn acknowledge(
     target: &Target<'_>,
@@ -207,15 +222,7 @@ pub(crate) async fn acknowledge(
     comment: String,
 ) -> anyhow::Result<()> {
     let mut client = AlertServiceClient::new(target.connect().await?);
-    let listed = client.list(v1::ListAlertsRequest { limit: 500, ..Default::default() }).await;
-    let alerts = listed.map_err(said)?.into_inner().alerts;
-    let mut found = alerts.iter().filter(|alert| alert.id.starts_with(id));
-    let alert = match (found.next(), found.next()) {
-        (Some(alert), None) => alert,
-        (None, _) => bail!("there is no alert {id} among the latest 500"),
-        _ => bail!("{id} is the beginning of several alerts: give more of it"),
-    };
-    let (alert, site) = (alert.id.clone(), alert.site.clone());
+    let v1::Alert { id: alert, site, .. } = alert(&mut client, id).await?;
     let answered = client.acknowledge(v1::AcknowledgeRequest { alert, site, comment, false_alarm }).await;
     if let Some(alert) = answered.map_err(said)?.into_inner().alert {
         print::line(&terminal::line(&alert, false));

@@ -1,28 +1,27 @@
-//! A file that is there whole or not at all.
+//! Rows into a file of one of the formats.
 
 use std::{
-    fs::Permissions,
-    io::{self, BufWriter, Write as _},
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    io::{self, BufWriter},
+    path::PathBuf,
 };
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::Context as _;
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::SchemaRef;
 use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
 
 use super::csv::Csv;
-use crate::cli::{self, Format};
+use crate::{
+    cli::{self, Format},
+    whole,
+};
 
 /// Rows of a row group: what the writer of Parquet holds in memory, a few megabytes once encoded.
 const ROW_GROUP: usize = 65_536;
-/// What a new file may be for whom, before the user's own mask.
-const MODE: u32 = 0o666;
 
-/// Where rows go. The file has a name of its own beside the wanted one until it is whole, and is removed when it is not.
+/// Where rows go.
 pub(super) struct Output {
     path: PathBuf,
     force: bool,
@@ -38,16 +37,8 @@ enum Writer {
 impl Output {
     pub(super) fn begin(options: &cli::Export, schema: SchemaRef) -> anyhow::Result<Self> {
         let (path, force) = (options.out.clone(), options.force);
-        if !force && path.symlink_metadata().is_ok() {
-            bail!(taken(&path));
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = Builder::new()
-            .prefix(".cortex-export-")
-            .permissions(Permissions::from_mode(MODE))
-            .tempfile_in(folder.unwrap_or_else(|| Path::new(".")));
-        let attempt = || format!("write {}", path.display());
-        let file = file.with_context(attempt)?;
+        let file = whole::begin(&path, force)?;
+        let attempt = || whole::attempt(&path);
         let writer = match options.format {
             Format::Parquet => {
                 let properties = WriterProperties::builder()
@@ -72,35 +63,24 @@ impl Output {
             Writer::Arrow(writer) => writer.write(rows).map_err(anyhow::Error::from),
             Writer::Csv(writer) => writer.write(rows).map_err(anyhow::Error::from),
         };
-        written.with_context(|| format!("write {}", self.path.display()))
+        written.with_context(|| whole::attempt(&self.path))
     }
 
     /// Gives the file its name.
     pub(super) fn finish(self) -> anyhow::Result<()> {
         let Self { path, force, writer } = self;
-        let whole = || -> anyhow::Result<NamedTempFile> {
-            let mut file = match writer {
+        let into_file = || -> anyhow::Result<NamedTempFile> {
+            Ok(match writer {
                 Writer::Parquet(writer) => writer.into_inner()?,
                 Writer::Arrow(writer) => inner((*writer).into_inner()?)?,
                 Writer::Csv(writer) => inner(writer.into_inner())?,
-            };
-            file.flush()?;
-            file.as_file().sync_all()?;
-            Ok(file)
+            })
         };
-        let file = whole().with_context(|| format!("write {}", path.display()))?;
-        let named = if force { file.persist(&path) } else { file.persist_noclobber(&path) };
-        named.map(drop).map_err(|failed| match failed.error.kind() {
-            io::ErrorKind::AlreadyExists => anyhow!(taken(&path)),
-            _ => anyhow!(failed.error).context(format!("write {}", path.display())),
-        })
+        let file = into_file().with_context(|| whole::attempt(&path))?;
+        whole::finish(file, &path, force)
     }
 }
 
 fn inner(buffered: BufWriter<NamedTempFile>) -> io::Result<NamedTempFile> {
     buffered.into_inner().map_err(io::IntoInnerError::into_error)
-}
-
-fn taken(path: &Path) -> String {
-    format!("{} is there already: choose another name, or replace it with `--force`", path.display())
 }
