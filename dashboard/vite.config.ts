@@ -14,7 +14,7 @@ export default defineConfig({
     // The licences of what is built in travel with it.
     license: { fileName: "licences.md" },
     // One file: it comes from the machine itself or its network, and is kept by the browser.
-    chunkSizeWarningLimit: 700,
+    chunkSizeWarningLimit: 750,
   },
   server: {
     host: "127.0.0.1",

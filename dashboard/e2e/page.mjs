@@ -1,20 +1,20 @@
 // Opens the page in a headless Chromium and judges it as an operator would see it.
 //
-//   node e2e/page.mjs LOGIN_URL SCREENSHOT.png [--people PEOPLE.png]
+//   node e2e/page.mjs LOGIN_URL SCREENSHOT.png [--people PEOPLE.png] [--clip CLIP.png]
 //
 // Passes (exit 0) when a tile shows a picture, an alert says why, the log has entries and the connection is live, without
-// an error on the browser's console, a violation of the content security policy or a request to another origin. Fails
+// an error on the browser's console, a violation of the content security policy or a request to another origin. With
+// --clip the clip of the newest alert must play, go where a key says, and be saved, as CLIP.mp4 beside its picture. Fails
 // with exit 1 and one line per reason, 64 for wrong arguments. CHROMIUM names the browser; /usr/bin/chromium otherwise.
 // E2E_TIMEOUT_MS bounds each wait; 60 seconds otherwise.
 import process from "node:process";
+import { parseArgs } from "node:util";
 
 import { chromium } from "playwright-core";
 
-const [loginUrl, screenshot, option, peopleShot] = process.argv.slice(2);
-if (!loginUrl || !screenshot || (option !== undefined && (option !== "--people" || !peopleShot))) {
-  console.error("usage: node e2e/page.mjs LOGIN_URL SCREENSHOT.png [--people PEOPLE.png]");
-  process.exit(64);
-}
+const shots = { people: { type: "string" }, clip: { type: "string" } };
+const { values, positionals } = given();
+const [loginUrl, screenshot] = positionals;
 const timeout = Number(process.env.E2E_TIMEOUT_MS ?? 60_000);
 const origin = new URL(loginUrl).origin;
 const complaints = [];
@@ -62,10 +62,13 @@ try {
   const why = await page.locator('[data-e2e="alert"] [data-e2e="why"]').allTextContents();
   const entries = await page.locator('[data-e2e="log-entry"]').count();
 
-  if (peopleShot) {
+  if (values.clip) {
+    await clipPlays(page, values.clip).catch((error) => complaints.push(`clip: ${error.message}`));
+  }
+  if (values.people) {
     await page.locator('a[href="#/people"]').click();
     await page.getByRole("form", { name: "Enrol a person" }).waitFor({ timeout });
-    await page.screenshot({ path: peopleShot });
+    await page.screenshot({ path: values.people });
   }
 
   console.log(JSON.stringify({ alerts: why.length, why: why[0] ?? null, logEntries: entries, complaints }));
@@ -74,6 +77,44 @@ try {
 }
 complaints.forEach((complaint) => console.error(complaint));
 process.exitCode = complaints.length === 0 ? 0 : 1;
+
+/** What was asked for; ends with how to ask when it cannot be read. */
+function given() {
+  try {
+    const parsed = parseArgs({ options: shots, allowPositionals: true });
+    if (parsed.positionals.length === 2) {
+      return parsed;
+    }
+  } catch {
+    // Said below.
+  }
+  console.error("usage: node e2e/page.mjs LOGIN_URL SCREENSHOT.png [--people PEOPLE.png] [--clip CLIP.png]");
+  process.exit(64);
+}
+
+/** Opens the newest alert, plays its clip, goes to its beginning by keyboard, and saves it. */
+async function clipPlays(page, path) {
+  await page.getByRole("button", { name: /^Details: / }).first().click();
+  const clip = page.locator('[data-e2e="clip"]');
+  await clip.and(page.locator('[data-phase="here"]')).waitFor({ timeout });
+  await clip.getByRole("button", { name: "Play the clip" }).click();
+  await clip.locator('[data-e2e="clip-picture"][data-painted="true"]').waitFor({ timeout });
+  await clip.getByRole("button", { name: "Pause the clip" }).click();
+  const moment = clip.getByRole("slider");
+  await moment.press("ArrowRight");
+  await page.screenshot({ path });
+  const played = await moment.getAttribute("aria-valuetext");
+  await moment.press("Home");
+  if ((await moment.getAttribute("aria-valuetext")) === played) {
+    complaints.push(`clip: the moment stays ${played}`);
+  }
+  const [saved] = await Promise.all([
+    page.waitForEvent("download", { timeout }),
+    clip.getByRole("button", { name: "Save as file" }).click(),
+  ]);
+  await saved.saveAs(path.replace(/\.png$/, ".mp4"));
+  await page.keyboard.press("Escape");
+}
 
 /** No still in sight is being waited for; only for a finished screenshot, so not a reason to fail. */
 function stillsInSightAreThere() {

@@ -31,6 +31,7 @@ import "@mantine/core/styles/Drawer.css";
 import "@mantine/core/styles/Modal.css";
 import "@mantine/core/styles/FloatingIndicator.css";
 import "@mantine/core/styles/SegmentedControl.css";
+import "@mantine/core/styles/Slider.css";
 import "@mantine/core/styles/Table.css";
 import "@mantine/core/styles/Tooltip.css";
 import "./view/page.css";

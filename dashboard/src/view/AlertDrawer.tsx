@@ -8,11 +8,10 @@ import { kindText, stateText } from "../words/kinds";
 import { clockText } from "../words/time";
 import { trackText } from "../words/track";
 import { AcknowledgeForm } from "./AcknowledgeForm";
+import { AlertPicture } from "./AlertPicture";
 import { Facts, type Fact } from "./Facts";
 import { Measures } from "./Measures";
-import { PathOverlay } from "./PathOverlay";
 import { SeverityBadge } from "./SeverityBadge";
-import { StillPicture } from "./StillPicture";
 import { Timeline } from "./Timeline";
 import { usePrecision } from "./usePrecision";
 import style from "./AlertDrawer.module.css";
@@ -50,9 +49,7 @@ function Details(props: { readonly alert: Alert }) {
   const anomaly = alert.latest;
   return (
     <div className={style.details}>
-      <StillPicture frame={anomaly?.frame} alt={`Cloaked picture: ${alert.why}`}>
-        {anomaly && <PathOverlay path={anomaly.path} box={anomaly.box} />}
-      </StillPicture>
+      <AlertPicture key={alert.id} alert={alert} />
       <Text className={style.why}>{alert.why}</Text>
       {alert.count > 1 && anomaly && anomaly.why !== alert.why && (
         <Text size="sm" c="dimmed">
