@@ -39,7 +39,9 @@ fn chips(on: bool, widths: &[f32]) -> Vec<(usize, bool)> {
         let (input, seen) = frame(n as u64 + 1, *width);
         harness.apply("c", &input, seen);
         let out = harness.take();
-        (out.published::<CutChip>().len(), out.published::<v1::Detections>()[0].keep)
+        let seen = &out.published::<v1::Detections>()[0];
+        assert!(!seen.fired, "a cut face is no alert");
+        (out.published::<CutChip>().len(), seen.keep)
     };
     widths.iter().enumerate().map(look).collect()
 }

@@ -54,7 +54,8 @@ export function useClip(frame: FrameId | undefined): ClipPhase {
     if (wanted.current) {
       follow(wanted.current).catch((error: unknown) => {
         if (!stop.signal.aborted) {
-          setPhase({ name: "failed", failure: failureText(error) });
+          // What is there stays: only the rest is missing.
+          setPhase((phase) => (phase.name === "here" ? phase : { name: "failed", failure: failureText(error) }));
         }
       });
     } else {
