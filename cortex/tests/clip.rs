@@ -6,35 +6,13 @@ mod support;
 
 use std::{fs, path::Path, time::Duration};
 
-use cortex_proto::v1::{self, clip_response::Event, live_service_client::LiveServiceClient};
+use cortex_proto::v1::{self, live_service_client::LiveServiceClient};
 use gstreamer::prelude::*;
-use support::{Connection, Cortex, LIMIT};
+use support::{Cortex, LIMIT, dwell};
 use tokio_stream::StreamExt;
-use tonic::Code;
 
 const BEFORE_US: i64 = 3_000_000;
 const AFTER_US: i64 = 2_000_000;
-
-/// The clip as it is now; `None` while nothing is known of it.
-async fn clip(
-    live: &mut LiveServiceClient<Connection>,
-    frame: &v1::FrameId,
-) -> Option<(v1::Clip, Vec<v1::Cloaked>)> {
-    let mut events = match live.clip(v1::ClipRequest { frame: Some(frame.clone()) }).await {
-        Ok(events) => events.into_inner(),
-        Err(status) if status.code() == Code::NotFound => return None,
-        Err(status) => panic!("{status}"),
-    };
-    let Some(Event::Clip(clip)) = events.message().await.unwrap().unwrap().event else {
-        panic!("what it is comes first")
-    };
-    let mut pictures = Vec::new();
-    while let Some(next) = events.message().await.unwrap() {
-        let Some(Event::Picture(picture)) = next.event else { panic!("then its pictures") };
-        pictures.push(picture);
-    }
-    Some((clip, pictures))
-}
 
 /// When each picture of a file is shown, and the file's length, as a player sees them.
 fn played(file: &Path) -> (Vec<Duration>, Duration) {
@@ -74,9 +52,9 @@ async fn the_clip_of_an_alert_is_fetched_and_saved() {
     let mut live = LiveServiceClient::new(cortex.connect().await);
     let whole = tokio::time::timeout(LIMIT, async {
         loop {
-            match clip(&mut live, &frame).await {
+            match support::recorded(&mut live, &frame).await {
                 Some((clip, pictures)) if !clip.recording => break (clip, pictures),
-                _ => tokio::task::yield_now().await,
+                _ => tokio::time::sleep(dwell::AGAIN).await,
             }
         }
     });

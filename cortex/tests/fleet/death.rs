@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use cortex_camera::{Camera, CameraOptions};
-use cortex_proto::v1;
+use cortex_proto::v1::{self, live_service_client::LiveServiceClient};
 
 use crate::support::{
-    self, Cortex,
-    dwell::{ALLOWED_S, config, events, follow, kinds, told},
+    self, Cortex, LIMIT,
+    dwell::{AGAIN, ALLOWED_S, config, events, follow, kinds, told},
     fleet::Fleet,
 };
 
@@ -52,6 +52,21 @@ async fn every_stage_may_die() {
         said(&both),
         "who was there all along and who resumed elsewhere are told the same"
     );
+    // What led to it is there as well, although the cloaker died between.
+    let frame = both.last().unwrap().latest.as_ref().unwrap().frame.clone().unwrap();
+    let mut live = LiveServiceClient::new(other.connect().await);
+    let whole = tokio::time::timeout(LIMIT, async {
+        loop {
+            match support::recorded(&mut live, &frame).await {
+                Some((clip, pictures)) if !clip.recording => break (clip, pictures),
+                _ => tokio::time::sleep(AGAIN).await,
+            }
+        }
+    });
+    let (clip, pictures) = whole.await.expect("the clip is recorded to its end");
+    let (before, after): (Vec<_>, Vec<_>) =
+        pictures.iter().partition(|picture| picture.time_us < clip.time_us);
+    assert!(before.len() > 1 && after.len() > 1, "{} before, {} after", before.len(), after.len());
     assert!(
         [ingest, detector, cloaker, other].into_iter().all(Cortex::terminate),
         "each drains and ends well"

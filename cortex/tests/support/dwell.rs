@@ -17,7 +17,7 @@ use tonic::Code;
 use super::{Cortex, LIMIT};
 
 /// Between two tries of a client.
-const AGAIN: Duration = Duration::from_millis(200);
+pub const AGAIN: Duration = Duration::from_millis(200);
 
 /// Seconds that are allowed: longer than the first life, which ends after half of them.
 pub const ALLOWED_S: i64 = 12;

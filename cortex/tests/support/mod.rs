@@ -15,7 +15,9 @@ use std::{
 };
 
 use cortex_camera::{Camera, CameraOptions};
-use cortex_proto::v1::{self, alert_service_client::AlertServiceClient};
+use cortex_proto::v1::{
+    self, alert_service_client::AlertServiceClient, clip_response, live_service_client::LiveServiceClient,
+};
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -226,6 +228,27 @@ impl Interceptor for Bearer {
         request.metadata_mut().insert("authorization", self.0.clone());
         Ok(request)
     }
+}
+
+/// The clip as it is now; `None` while nothing is known of it.
+pub async fn recorded(
+    live: &mut LiveServiceClient<Connection>,
+    frame: &v1::FrameId,
+) -> Option<(v1::Clip, Vec<v1::Cloaked>)> {
+    let mut events = match live.clip(v1::ClipRequest { frame: Some(frame.clone()) }).await {
+        Ok(events) => events.into_inner(),
+        Err(status) if status.code() == tonic::Code::NotFound => return None,
+        Err(status) => panic!("{status}"),
+    };
+    let Some(clip_response::Event::Clip(clip)) = events.message().await.unwrap().unwrap().event else {
+        panic!("what it is comes first")
+    };
+    let mut pictures = Vec::new();
+    while let Some(next) = events.message().await.unwrap() {
+        let Some(clip_response::Event::Picture(picture)) = next.event else { panic!("then its pictures") };
+        pictures.push(picture);
+    }
+    Some((clip, pictures))
 }
 
 /// What a subscriber has seen.
