@@ -4,6 +4,7 @@ mod affinity;
 mod cameras;
 mod child;
 mod clip;
+mod clips;
 mod efficiency;
 mod facts;
 mod flapping;
@@ -51,6 +52,8 @@ enum Benchmark {
     Rules(rules::Options),
     /// CPU time of a search of the gallery, against a scan of full vectors and against reading the memory; time to load one
     Gallery(gallery::Options),
+    /// CPU time of the cloaker with clips and without, and the bytes of what waits and is stored
+    Clips(clips::Options),
     /// Cameras that come and go: threads, files and memory stay flat, others are not disturbed
     Flapping(flapping::Options),
     /// Faults of cameras' pictures: found in time, and none where there is none
@@ -112,6 +115,7 @@ fn main() -> anyhow::Result<()> {
             latency::run(&latency::Options::beside(&options))
         }
         Benchmark::Parts(work) => parts::run(&work),
+        Benchmark::Clips(options) => clips::run(&options),
         Benchmark::Flapping(options) => flapping::run(&options),
         Benchmark::Health(options) => health::run(&options),
         Benchmark::Idle(options) => idle::run(&options),
