@@ -10,13 +10,11 @@ use std::{fs, path::PathBuf, process::Command};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use cortex_camera::{Camera, CameraOptions};
+use cortex_fleet::child;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::part::{Part, run as part};
-use crate::{
-    child,
-    report::{line, median},
-};
+use crate::report::{line, median};
 
 /// How many cameras, and for how long.
 #[derive(Args, Clone, Debug)]

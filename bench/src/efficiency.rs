@@ -5,10 +5,11 @@ use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
+use cortex_fleet::child;
 use serde::Serialize;
 
 use crate::{
-    Work, child,
+    Work,
     report::{Said, line, median},
 };
 

@@ -13,14 +13,11 @@ use std::{
 
 use anyhow::ensure;
 use clap::Args;
+use cortex_fleet::{Fleet, Running, Servers, child};
 use serde::Serialize;
 
 use self::{source::Source, subscriber::Subscriber};
-use crate::{
-    child,
-    fleet::{Fleet, Running, Servers},
-    report::line,
-};
+use crate::report::line;
 
 /// How many cameras, and for how long.
 #[derive(Args, Clone, Debug)]

@@ -12,8 +12,9 @@ use std::{
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use cortex_camera::{Camera, CameraOptions};
+use cortex_fleet::child;
 
-use crate::{child, report::line};
+use crate::report::line;
 
 /// How many cameras, and for how long.
 #[derive(Args, Clone, Debug)]
@@ -128,7 +129,6 @@ pub(crate) fn part(part: &Part) -> anyhow::Result<()> {
 }
 
 fn sample(process: u32) -> anyhow::Result<Sample> {
-    let count =
-        |folder: &str| anyhow::Ok(std::fs::read_dir(format!("/proc/{process}/{folder}"))?.count() as f64);
+    let count = |folder: &str| anyhow::Ok(child::count(process, folder)? as f64);
     Ok(Sample { threads: count("task")?, files: count("fd")?, memory_mib: child::memory_mib(process)? })
 }

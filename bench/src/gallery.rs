@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use cortex_fleet::child;
 use cortex_models::Manifest;
 use cortex_recognizer::{Cards, Gallery, Hit, Index, Person, Scale, Template};
 use cortex_runtime::{
@@ -20,10 +21,7 @@ use cortex_runtime::{
 };
 use serde::Serialize;
 
-use crate::{
-    child,
-    report::{line, median},
-};
+use crate::report::{line, median};
 
 /// How much is searched.
 #[derive(Args, Clone, Debug)]

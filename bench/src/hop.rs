@@ -12,15 +12,11 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::Args;
 use cortex_camera::{Camera, CameraOptions};
+use cortex_fleet::{Fleet, Running, Servers, child};
 use cortex_runtime::still;
 use serde::Serialize;
 
-use crate::{
-    child,
-    clip::Decoder,
-    fleet::{Fleet, Running, Servers},
-    report::line,
-};
+use crate::{clip::Decoder, report::line};
 
 /// What is watched, and for how long.
 #[derive(Args, Clone, Debug)]

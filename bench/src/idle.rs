@@ -13,11 +13,12 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
+use cortex_fleet::child;
 use cortex_models::Rect;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::footage::rate;
-use crate::{child, report::line};
+use crate::report::line;
 
 /// What is analysed.
 #[derive(Args, Clone, Debug)]

@@ -2,13 +2,11 @@
 
 mod affinity;
 mod cameras;
-mod child;
 mod clip;
 mod clips;
 mod efficiency;
 mod facts;
 mod flapping;
-mod fleet;
 mod gallery;
 mod health;
 mod hop;

@@ -12,14 +12,12 @@ use std::{
 use anyhow::{Context, ensure};
 use clap::Args;
 use cortex_camera::{Camera, CameraOptions};
+use cortex_fleet::{Fleet, Running, Servers};
 use cortex_proto::{topics, v1};
 use cortex_runtime::bus::{Bus, From, Tail, Take, kafka::Kafka};
 use serde::Serialize;
 
-use crate::{
-    fleet::{Fleet, Running, Servers},
-    report::line,
-};
+use crate::report::line;
 
 /// What is watched.
 #[derive(Args, Clone, Debug)]

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use arc_swap::ArcSwap;
 use clap::Args;
+use cortex_fleet::child;
 use cortex_ingest::Ingest;
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
@@ -21,7 +22,7 @@ use cortex_runtime::{
 use gstreamer::{self as gst, prelude::*};
 
 use super::{Contender, Cost};
-use crate::{child, report::line};
+use crate::report::line;
 
 /// What `cameras` runs as a child.
 #[derive(Args, Clone, Debug)]

@@ -16,7 +16,7 @@ use cortex_runtime::{
     store::{self, Store, StoredRow},
 };
 
-use crate::fleet::Fleet;
+use cortex_fleet::Fleet;
 
 /// Threads that write, as workers of a detector would.
 const WRITERS: u32 = 4;

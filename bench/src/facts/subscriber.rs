@@ -9,7 +9,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::fleet::{Fleet, Running};
+use cortex_fleet::{Fleet, Running};
 
 pub(super) struct Subscriber {
     running: Running,

@@ -18,7 +18,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use super::Options;
-use crate::fleet::Running;
+use cortex_fleet::Running;
 
 /// Ingest's jitter buffer; a frame has arrived once it left that and the decoder.
 pub(super) const JITTER_MS: u32 = 100;

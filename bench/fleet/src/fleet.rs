@@ -1,74 +1,87 @@
 //! Cortex's processes, alone or on servers that run already.
 
 use std::{
+    fs::{self, OpenOptions},
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 
 use crate::child;
 
 /// Where the servers are; `scripts/servers.sh run COMMAND` starts some.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Servers {
+pub struct Servers {
     /// Address of a Kafka, as host:port
     #[arg(long, env = "CORTEX_TEST_KAFKA")]
-    pub(crate) kafka: String,
+    pub kafka: String,
     /// Address of a CQL server that takes `cassandra` as user and password
     #[arg(long, env = "CORTEX_TEST_CQL")]
-    pub(crate) cql: String,
+    pub cql: String,
 }
 
 /// The processes of one deployment; each keeps its data in a folder of its name.
-pub(crate) struct Fleet<'a> {
-    pub(crate) cortex: &'a Path,
-    pub(crate) config: &'a Path,
-    pub(crate) folder: &'a Path,
-    pub(crate) servers: &'a Servers,
+#[derive(Clone, Debug)]
+pub struct Fleet<'a> {
+    /// Cortex's binary.
+    pub cortex: &'a Path,
+    /// The configuration of all of them.
+    pub config: &'a Path,
+    /// Where their folders are; each has its log in it.
+    pub folder: &'a Path,
+    /// What they meet on.
+    pub servers: &'a Servers,
     /// What its topics and keyspace are called.
-    pub(crate) name: String,
+    pub name: String,
 }
 
 /// A process that ends with its owner.
-pub(crate) struct Running {
+#[derive(Debug)]
+pub struct Running {
     child: Child,
     /// Host and port that it listens on.
-    pub(crate) address: String,
+    pub address: String,
 }
 
 /// How long a process may take to listen.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often it is looked whether a process has ended.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl Fleet<'_> {
-    /// A command on embedded engines.
-    pub(crate) fn alone(&self, name: &str) -> Command {
+    /// A command on embedded engines; what it says of itself is in `log` in its folder.
+    pub fn alone(&self, name: &str) -> Command {
+        let data = self.folder.join(name);
+        let log = fs::create_dir_all(&data)
+            .and_then(|()| OpenOptions::new().create(true).append(true).open(data.join("log")));
         let mut command = Command::new(self.cortex);
         command
+            .stderr(log.map_or_else(|_| Stdio::null(), Stdio::from))
             .arg("--config")
             .arg(self.config)
-            .env("CORTEX__DATA__DIR", self.folder.join(name))
+            .env("CORTEX__DATA__DIR", data)
             .env("CORTEX__LISTEN__ADDRESS", "127.0.0.1:0");
         command
     }
 
     /// `kafka://` of its topics.
-    pub(crate) fn bus(&self) -> String {
+    pub fn bus(&self) -> String {
         format!("kafka://{}/{}", self.servers.kafka, self.name)
     }
 
     /// `scylla://` of its keyspace.
-    pub(crate) fn store(&self) -> String {
+    pub fn store(&self) -> String {
         format!("scylla://cassandra@{}/{}", self.servers.cql, self.name)
     }
 
     /// A command on the servers.
-    pub(crate) fn command(&self, name: &str) -> Command {
+    pub fn command(&self, name: &str) -> Command {
         let mut command = self.alone(name);
         command
             .env("CORTEX__BUS__URL", self.bus())
@@ -80,7 +93,10 @@ impl Fleet<'_> {
     }
 
     /// Makes topics and tables.
-    pub(crate) fn prepare(&self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// A server refuses.
+    pub fn prepare(&self) -> anyhow::Result<()> {
         for words in [["store", "migrate"], ["topics", "apply"]] {
             let mut command = self.command(words[0]);
             command.args(words);
@@ -92,9 +108,12 @@ impl Fleet<'_> {
 
 impl Running {
     /// Starts a process and waits until it listens.
-    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// It cannot be started, or ends before it listens.
+    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
         let shown = format!("{command:?}");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let child = command.spawn().with_context(|| format!("cannot start {shown}"))?;
         let mut running = Self { child, address: String::new() };
         let output = running.output()?;
@@ -112,8 +131,11 @@ impl Running {
     }
 
     /// Starts a process whose output is read.
-    pub(crate) fn spawn(command: &mut Command) -> anyhow::Result<(Self, ChildStdout)> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn(command: &mut Command) -> anyhow::Result<(Self, ChildStdout)> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         let mut running = Self { child, address: String::new() };
         let output = running.output()?;
@@ -121,13 +143,39 @@ impl Running {
     }
 
     /// Ends it as a power cut would.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         // Ending a child that ended already fails, which is as good.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Sends it a signal: `TERM`, `STOP`, `CONT`.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status()?;
+        ensure!(sent.success(), "process {} takes no signal {name}", self.id());
+        Ok(())
+    }
+
+    /// Waits until it has ended by itself; `None` when it has not in time.
+    ///
+    /// # Errors
+    /// It cannot be asked.
+    pub fn ended(&mut self, patience: Duration) -> anyhow::Result<Option<ExitStatus>> {
+        let until = Instant::now() + patience;
+        loop {
+            let status = self.child.try_wait()?;
+            if status.is_some() || Instant::now() >= until {
+                return Ok(status);
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 

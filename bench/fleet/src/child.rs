@@ -13,17 +13,20 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What a child took and printed.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub struct Ran {
     /// User and system time of the process and its children, start-up included.
-    pub(crate) cpu_seconds: f64,
+    pub cpu_seconds: f64,
     /// By the clock on the wall.
-    pub(crate) wall_seconds: f64,
+    pub wall_seconds: f64,
     /// Its standard output.
-    pub(crate) output: String,
+    pub output: String,
 }
 
 /// Runs `command` to its end; its standard error goes to ours when it fails.
-pub(crate) fn run(mut command: Command) -> anyhow::Result<Ran> {
+///
+/// # Errors
+/// It cannot be started, or it failed.
+pub fn run(mut command: Command) -> anyhow::Result<Ran> {
     let shown = format!("{command:?}");
     let (before, start) = (children_cpu_seconds()?, Instant::now());
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {shown}"))?;
@@ -40,21 +43,39 @@ fn children_cpu_seconds() -> anyhow::Result<f64> {
 }
 
 /// CPU time of a running process, with a step of 10 ms.
-pub(crate) fn cpu_seconds_of(process: u32) -> anyhow::Result<f64> {
+///
+/// # Errors
+/// It has ended.
+pub fn cpu_seconds_of(process: u32) -> anyhow::Result<f64> {
     let path = format!("/proc/{process}/stat");
     fields(&fs::read_to_string(&path).with_context(|| format!("read {path}"))?, 11)
 }
 
 /// Resident memory of a running process in MiB.
-pub(crate) fn memory_mib(process: u32) -> anyhow::Result<f64> {
+///
+/// # Errors
+/// It has ended.
+pub fn memory_mib(process: u32) -> anyhow::Result<f64> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no memory is told")?;
     Ok(line.trim_end_matches("kB").trim().parse::<f64>()? / 1024.0)
 }
 
+/// Entries of a folder of a running process under `/proc`: its threads are `task`, its files `fd`.
+///
+/// # Errors
+/// It has ended.
+pub fn count(process: u32, folder: &str) -> anyhow::Result<usize> {
+    let path = format!("/proc/{process}/{folder}");
+    Ok(fs::read_dir(&path).with_context(|| format!("read {path}"))?.count())
+}
+
 /// Processes of Java: the servers.
-pub(crate) fn java_processes() -> anyhow::Result<Vec<u32>> {
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn java_processes() -> anyhow::Result<Vec<u32>> {
     let ids = fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let java =
         |id: &u32| fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "java");
