@@ -1,0 +1,109 @@
+//! Ten times the frames. Ingest is played by the harness here, because it would leave out what is too much before anybody
+//! else had to: what is judged is what a detector does with more than it can take.
+
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, anyhow, ensure};
+use cortex_proto::{Message as _, epoch, topics, v1};
+use gstreamer::{self as gst, prelude::*};
+use gstreamer_app::AppSink;
+
+use crate::{
+    broker::{self, Broker},
+    clip,
+    ledger::{Phase, now_us},
+    plant::Plant,
+    run::Setting,
+};
+
+/// Cameras that send.
+pub(crate) const CAMERAS: usize = 16;
+/// Frames a second and camera, before and after.
+const RATE: f64 = 0.5;
+const TIMES: f64 = 10.0;
+const STEADY: Duration = Duration::from_secs(20);
+const BURST: Duration = Duration::from_secs(30);
+/// Pictures held; they are shown in turn.
+const PICTURES: usize = 200;
+
+/// Sends steadily, far too much, and steadily again.
+pub(crate) fn run(plant: &mut Plant<'_>, setting: &Setting) -> anyhow::Result<()> {
+    let clips = clip::clips(&setting.clip, &setting.clips, setting.cameras)?;
+    let pictures = pictures(clips.first().context("there is a clip")?)?;
+    let (brokers, prefix) = (plant.fleet.servers.kafka.clone(), plant.fleet.name.clone());
+    let places = broker::partitions(&brokers, &prefix, CAMERAS)?;
+    let broker = Broker::open(&brokers, &prefix)?;
+    let mut n = 0;
+    let mut send = |rate: f64, time: Duration| -> anyhow::Result<()> {
+        let begun = Instant::now();
+        for round in 1.. {
+            for (camera, partition) in &places {
+                let frame = frame(camera, n, &pictures[n as usize % pictures.len()]);
+                let slot = frame.slot();
+                broker.publish(&topics::FRAMES, *partition, (camera, &slot), &frame.encode())?;
+            }
+            n += 1;
+            let due = begun + Duration::from_secs_f64(f64::from(round) / rate);
+            if due > begun + time {
+                break;
+            }
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        broker.flush()
+    };
+    send(RATE, STEADY / 2)?;
+    plant.phase(Phase::Steady)?;
+    send(RATE, STEADY)?;
+    plant.phase(Phase::Fault)?;
+    send(RATE * TIMES, BURST)?;
+    plant.phase(Phase::Heal)?;
+    send(RATE, STEADY / 2)?;
+    plant.phase(Phase::Settle)?;
+    send(RATE, STEADY / 2)
+}
+
+fn frame(camera: &str, n: u64, picture: &[u8]) -> v1::Frame {
+    let now = now_us();
+    v1::Frame {
+        id: Some(v1::FrameId {
+            camera: camera.to_owned(),
+            role: v1::Role::Main as i32,
+            epoch: epoch(1, 1),
+            seq: n,
+        }),
+        n,
+        time_us: now,
+        received_us: now,
+        width: 768,
+        height: 576,
+        source_width: 768,
+        source_height: 576,
+        plan: v1::Plan::Detect as i32,
+        picture: picture.to_vec(),
+        ..Default::default()
+    }
+}
+
+/// The first pictures of a clip as JPEG.
+fn pictures(clip: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    gst::init()?;
+    let launch = "filesrc name=file ! parsebin ! avdec_h264 ! videoconvert ! jpegenc quality=85 \
+                  ! appsink name=pictures sync=false max-buffers=4";
+    let pipeline = gst::parse::launch(launch)?.downcast::<gst::Pipeline>();
+    let pipeline = pipeline.map_err(|_| anyhow!("the decoder is no pipeline"))?;
+    pipeline.by_name("file").context("the decoder has no source")?.set_property("location", clip);
+    let sink = pipeline.by_name("pictures").and_downcast::<AppSink>().context("the decoder has no sink")?;
+    pipeline.set_state(gst::State::Playing)?;
+    let mut pictures = Vec::new();
+    while pictures.len() < PICTURES {
+        let Ok(sample) = sink.pull_sample() else { break };
+        pictures.push(sample.buffer().context("a sample without a picture")?.map_readable()?.to_vec());
+    }
+    pipeline.set_state(gst::State::Null)?;
+    ensure!(!pictures.is_empty(), "{} has no pictures", clip.display());
+    Ok(pictures)
+}

@@ -1,0 +1,99 @@
+//! What is done to a running fleet. The numbers are those of the project's list of faults.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// A fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
+#[value(rename_all = "lower")]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Fault {
+    /// None: what everything else is compared with
+    Calm,
+    /// kill -9 of ingest, five times, with a restart
+    F1,
+    /// kill -9 of the detector, five times at random points, with a restart
+    F2,
+    /// kill -9 of one of two detectors, without a restart
+    F2Alone,
+    /// kill -9 of one of two alerters while a hundred subscribers hold cursors, with a restart
+    F5,
+    /// kill -9 of the broker, three times
+    F7,
+    /// kill -9 of one of three brokers
+    F7Three,
+    /// A detector more and less every ten seconds for two minutes
+    F10,
+    /// A detector stops for longer than its session, and wakes up
+    F11,
+    /// kill -9 of the database, away for a minute
+    F13,
+    /// kill -9 of one of three database nodes, away for a minute
+    F13Three,
+    /// One message in a hundred is flipped, empty, of another schema, or huge
+    F15,
+    /// Cameras that come and go every second, and one that stalls without a word
+    F20,
+    /// Ten times the frames for thirty seconds
+    F21,
+    /// A subscriber that takes one alert a second among two hundred that do not wait
+    F22,
+    /// SIGTERM to each process in turn, with a restart
+    F29,
+}
+
+/// What a fault may do at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// No camera goes without an analysed picture for longer.
+    pub(crate) stall: Option<Duration>,
+    /// From the start of what was killed to its first word, in times of its own start.
+    pub(crate) restart: Option<f64>,
+    /// The same as a time.
+    pub(crate) back: Option<Duration>,
+    /// Identity switches a picture, in times of those of the calm run.
+    pub(crate) switches: Option<f64>,
+}
+
+impl Fault {
+    /// Brokers, and nodes of the database.
+    pub(crate) fn copies(self) -> u32 {
+        if matches!(self, Self::F7Three | Self::F13Three) { 3 } else { 1 }
+    }
+
+    /// Who runs when the fault begins.
+    pub(crate) fn processes(self) -> &'static [&'static str] {
+        match self {
+            Self::F2Alone | Self::F11 => &["alerter-1", "detector-1", "detector-2", "cloaker-1", "ingest-1"],
+            Self::F5 | Self::F29 => &["alerter-1", "alerter-2", "detector-1", "cloaker-1", "ingest-1"],
+            // It is ingest that is played.
+            Self::F21 => &["alerter-1", "detector-1"],
+            _ => &["alerter-1", "detector-1", "cloaker-1", "ingest-1"],
+        }
+    }
+
+    /// Subscribers that do not wait.
+    pub(crate) fn subscribers(self) -> u32 {
+        match self {
+            Self::F5 => 100,
+            Self::F22 => 200,
+            _ => 4,
+        }
+    }
+
+    pub(crate) fn limits(self) -> Limits {
+        let none = Limits { stall: None, restart: None, back: None, switches: None };
+        let seconds = |count| Some(Duration::from_secs(count));
+        let session = crate::plant::SESSION.as_secs();
+        match self {
+            Self::F1 => Limits { restart: Some(3.0), back: seconds(5), ..none },
+            Self::F2 => Limits { restart: Some(3.0), back: seconds(10), ..none },
+            Self::F2Alone | Self::F11 => Limits { stall: seconds(session + 5), ..none },
+            Self::F10 => Limits { stall: seconds(session + 3), switches: Some(1.2), ..none },
+            Self::F7 => Limits { back: seconds(15), ..none },
+            _ => none,
+        }
+    }
+}

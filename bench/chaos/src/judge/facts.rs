@@ -1,0 +1,125 @@
+//! I2: facts that were acknowledged are in the store, and nothing else is; none is there twice.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{Check, Evidence};
+use crate::ledger::{Alert, Anomaly, Body, Outcome, Row, Seen};
+
+/// A detection's row is written behind its message: at most this much earlier and later than the end of whoever writes.
+/// The runner saves once a second; the rest is how long a batch and a write may take here.
+const BEHIND_US: i64 = 4_000_000;
+const AHEAD_US: i64 = 1_000_000;
+
+pub(super) fn judge(evidence: &Evidence) -> Vec<Check> {
+    vec![anomalies(evidence), alerts(evidence), detections(evidence)]
+}
+
+fn anomalies(evidence: &Evidence) -> Check {
+    let mut acknowledged: BTreeMap<&str, &Anomaly> = BTreeMap::new();
+    let (mut again, mut changed) = (0, 0);
+    for message in &evidence.messages {
+        let Body::Anomaly(anomaly) = &message.body else { continue };
+        if let Some(before) = acknowledged.insert(&anomaly.id, anomaly) {
+            again += 1;
+            changed += u64::from(before != anomaly);
+        }
+    }
+    let mut stored: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in &evidence.rows {
+        if let Row::Anomaly(anomaly) = row {
+            *stored.entry(&anomaly.id).or_default() += 1;
+        }
+    }
+    let lost = acknowledged.keys().filter(|id| !stored.contains_key(*id)).count();
+    let untold = stored.keys().filter(|id| !acknowledged.contains_key(*id)).count();
+    let doubles = stored.values().filter(|count| **count > 1).count();
+    Check::new(
+        "I2 anomalies",
+        lost + untold + doubles == 0 && changed == 0,
+        format!(
+            "{} acknowledged, {} in the store; lost {lost}, never published {untold}, doubles by key {doubles}; published \
+             again {again}, then otherwise {changed}; {} messages of outdated writers, which every reader drops",
+            acknowledged.len(),
+            stored.len(),
+            evidence.outdated
+        ),
+    )
+}
+
+fn alerts(evidence: &Evidence) -> Check {
+    let mut stored: BTreeMap<(u32, u64), &Alert> = BTreeMap::new();
+    let mut doubles = 0;
+    let mut revisions = BTreeSet::new();
+    for row in &evidence.rows {
+        if let Row::Alert(alert) = row {
+            stored.insert((alert.partition, alert.sequence), alert);
+            doubles += usize::from(!revisions.insert((&alert.id, alert.revision)));
+        }
+    }
+    let mut published: BTreeSet<(u32, u64)> = BTreeSet::new();
+    let mut lost = 0;
+    for message in &evidence.messages {
+        let Body::Alert(alert) = &message.body else { continue };
+        let place = (alert.partition, alert.sequence);
+        if published.insert(place) && stored.get(&place).is_none_or(|row| *row != alert) {
+            lost += 1;
+        }
+    }
+    let untold = stored.keys().filter(|place| !published.contains(*place)).count();
+    let mut last: HashMap<u32, u64> = HashMap::new();
+    let mut gaps = 0;
+    for (partition, sequence) in stored.keys() {
+        let before = last.insert(*partition, *sequence).unwrap_or(0);
+        gaps += sequence - before - 1;
+    }
+    Check::new(
+        "I2 alerts",
+        lost + untold + doubles == 0 && gaps == 0,
+        format!(
+            "{} revisions published, {} in the store; lost {lost}, never published {untold}, doubles by key {doubles}, gaps \
+             in sequences {gaps}",
+            published.len(),
+            stored.len()
+        ),
+    )
+}
+
+/// Where the row of a message of `detections` is.
+type Place<'a> = (&'a str, u64, u64, Option<i64>);
+
+fn place(seen: &Seen) -> Place<'_> {
+    let time = (seen.outcome == Outcome::Time).then_some(seen.time_us);
+    (&seen.camera, seen.epoch, seen.seq, time)
+}
+
+fn detections(evidence: &Evidence) -> Check {
+    let mut stored: BTreeMap<Place<'_>, (&Seen, u64)> = BTreeMap::new();
+    for row in &evidence.rows {
+        if let Row::Seen(seen) = row {
+            stored.entry(place(seen)).or_insert((seen, 0)).1 += 1;
+        }
+    }
+    let mut published: BTreeSet<Place<'_>> = BTreeSet::new();
+    let (mut lost, mut open) = (0, 0);
+    for (message, seen) in evidence.seen() {
+        if published.insert(place(seen)) && !stored.contains_key(&place(seen)) {
+            // The row is the fact, and is written behind: what its writer took along when it died was never acknowledged.
+            if evidence.disturbed(message.at_us, BEHIND_US, AHEAD_US) { open += 1 } else { lost += 1 }
+        }
+    }
+    let (mut untold, mut unsent) = (0, 0);
+    for (seen, _) in stored.iter().filter(|(place, _)| !published.contains(*place)).map(|(_, row)| row) {
+        if evidence.disturbed(seen.received_us, BEHIND_US, AHEAD_US) { unsent += 1 } else { untold += 1 }
+    }
+    let doubles = stored.values().filter(|(_, count)| *count > 1).count();
+    Check::new(
+        "I2 detections",
+        lost + untold + doubles == 0,
+        format!(
+            "{} published, {} in the store; lost {lost}, never published {untold}, doubles by key {doubles}; in the moments \
+             around a death {open} published and not yet stored, {unsent} stored and not yet published",
+            published.len(),
+            stored.len()
+        ),
+    )
+}

@@ -1,0 +1,278 @@
+//! An honest ledger passes, and each lie is found by the check that is there for it.
+
+use super::*;
+use crate::{
+    ledger::{
+        Alert, Anomaly, Body, Frame, Happened, Message, Moment, Outcome, Phase, Row, Seen, Told, Vital,
+    },
+    stamp::Stamp,
+};
+
+const SECOND: i64 = 1_000_000;
+
+fn message(topic: &str, offset: i64, at_us: i64, body: Body) -> Message {
+    let (owner, term) = ("detector/0".to_owned(), 2);
+    Message { at_us, topic: topic.to_owned(), partition: 0, offset, owner, term, body }
+}
+
+fn frame(n: u64) -> Frame {
+    // Every third picture is published.
+    let stamp = Some(Stamp { camera: 0, number: (n * 3) as u16 });
+    Frame { camera: "camera-0".into(), epoch: 1, seq: n * 3, n, heartbeat: false, skipped: n * 2, stamp }
+}
+
+fn seen(n: u64) -> Seen {
+    let at_us = n as i64 * SECOND / 3;
+    Seen {
+        camera: "camera-0".into(),
+        epoch: 1,
+        seq: n * 3,
+        n,
+        time_us: at_us,
+        received_us: at_us,
+        outcome: Outcome::Processed,
+        tracks: vec![(7, [0.1, 0.1, 0.2, 0.3])],
+    }
+}
+
+fn anomaly(number: u64) -> Anomaly {
+    let time_us = (number as i64 + 1) * 10 * SECOND;
+    Anomaly {
+        id: format!("anomaly-{number}"),
+        camera: "camera-0".into(),
+        rule: "gate".into(),
+        track: 7,
+        began_us: time_us,
+        time_us,
+        epoch: 1,
+        seq: number * 30,
+        place: [0.1, 0.1, 0.2, 0.3],
+    }
+}
+
+fn alert(number: u64) -> Alert {
+    Alert {
+        id: format!("alert-{number}"),
+        revision: 1,
+        partition: 4,
+        sequence: number + 1,
+        count: 1,
+        anomalies: vec![format!("anomaly-{number}")],
+    }
+}
+
+/// A quiet minute: 180 frames, all but one answered, three events, two subscribers.
+fn honest() -> Evidence {
+    let mut evidence = Evidence::default();
+    for n in 0..180 {
+        let at_us = n as i64 * SECOND / 3;
+        evidence.messages.push(message("frames", n as i64, at_us, Body::Frame(frame(n))));
+        if n != 90 {
+            evidence.messages.push(message("detections", n as i64, at_us, Body::Seen(seen(n))));
+            evidence.rows.push(Row::Seen(seen(n)));
+        }
+    }
+    for number in 0..3 {
+        let at_us = anomaly(number).time_us;
+        evidence.messages.push(message("anomalies", number as i64, at_us, Body::Anomaly(anomaly(number))));
+        evidence.messages.push(message("alerts", number as i64, at_us, Body::Alert(alert(number))));
+        evidence.rows.extend([Row::Anomaly(anomaly(number)), Row::Alert(alert(number))]);
+    }
+    for subscriber in 0..2 {
+        for (connection, number) in [(1, None), (1, Some(0)), (1, Some(1)), (2, None), (2, Some(2))] {
+            let alert = number.map(alert);
+            evidence.told.push(Told { at_us: 0, subscriber, connection, alert });
+        }
+    }
+    for (at_us, phase) in [(5, Phase::Steady), (20, Phase::Fault), (40, Phase::Settle), (59, Phase::End)] {
+        evidence.history.push(Moment { at_us: at_us * SECOND, what: Happened::Phase(phase) });
+    }
+    for second in 0..60 {
+        evidence.vitals.push(Vital {
+            at_us: second * SECOND,
+            instance: "detector-1".into(),
+            process: 1,
+            memory_mib: 200.0,
+            threads: 20,
+            files: 50,
+            cpu_s: second as f64 / 2.0,
+        });
+    }
+    evidence.logs.push(("detector-1".into(), "all is well".into()));
+    evidence
+}
+
+/// What is missed.
+fn missed(fault: Fault, evidence: &Evidence) -> Vec<String> {
+    let (checks, _) = judge(fault, evidence, &Truth::default(), None);
+    checks.into_iter().filter(|check| !check.met).map(|check| check.name).collect()
+}
+
+fn found(change: impl FnOnce(&mut Evidence)) -> Vec<String> {
+    let mut evidence = honest();
+    change(&mut evidence);
+    missed(Fault::Calm, &evidence)
+}
+
+fn of<'a>(evidence: &'a mut Evidence, topic: &str) -> impl Iterator<Item = &'a mut Message> {
+    evidence.messages.iter_mut().filter(move |message| message.topic == topic)
+}
+
+#[test]
+fn an_honest_ledger_passes() {
+    assert_eq!(found(|_| {}), [""; 0]);
+}
+
+#[test]
+fn a_drop_that_was_renumbered_is_found() {
+    // A process died with a frame in hand, and its successor counted on as if there had been none.
+    let hidden = found(|evidence| {
+        for message in of(evidence, "frames").skip(100) {
+            let Body::Frame(frame) = &mut message.body else { continue };
+            frame.stamp = frame.stamp.map(|stamp| Stamp { number: stamp.number + 3, ..stamp });
+        }
+    });
+    assert_eq!(hidden, ["I1 conservation"]);
+}
+
+#[test]
+fn frames_that_never_were_or_were_answered_twice_are_found() {
+    let invented = found(|evidence| {
+        let ghost = Seen { n: 500, seq: 1500, ..seen(179) };
+        evidence.messages.push(message("detections", 900, 0, Body::Seen(ghost.clone())));
+        evidence.rows.push(Row::Seen(ghost));
+    });
+    assert_eq!(invented, ["I1 conservation"]);
+    let twice = found(|evidence| {
+        evidence.messages.push(message("detections", 901, 0, Body::Seen(seen(3))));
+    });
+    assert_eq!(twice, ["I1 conservation"]);
+    let torn = found(|evidence| {
+        let Some(Message { body: Body::Frame(frame), .. }) = of(evidence, "frames").nth(5) else { return };
+        frame.stamp = None;
+    });
+    assert_eq!(torn, ["I1 conservation"]);
+}
+
+#[test]
+fn what_a_zombie_said_does_not_count() {
+    let zombie = Message { term: 1, ..message("detections", 902, 0, Body::Seen(seen(3))) };
+    let mut messages = honest().messages;
+    messages.push(zombie);
+    let (heard, outdated) = evidence::heard(messages);
+    assert_eq!((heard.len(), outdated), (honest().messages.len(), 1));
+}
+
+#[test]
+fn a_lost_fact_is_found() {
+    let lost = |of: fn(&Row) -> bool| {
+        found(|evidence| {
+            let index = evidence.rows.iter().position(of).unwrap();
+            evidence.rows.remove(index);
+        })
+    };
+    assert_eq!(lost(|row| matches!(row, Row::Anomaly(_))), ["I2 anomalies"]);
+    assert_eq!(lost(|row| matches!(row, Row::Seen(_))), ["I2 detections"]);
+    // A subscriber was told of what is not there.
+    assert_eq!(lost(|row| matches!(row, Row::Alert(_))), ["I2 alerts", "I3 alerts delivered"]);
+    let undelivered = found(|evidence| {
+        evidence
+            .messages
+            .retain(|message| !matches!(&message.body, Body::Anomaly(anomaly) if anomaly.id == "anomaly-1"))
+    });
+    assert_eq!(undelivered, ["I2 anomalies"], "stored, and never published");
+}
+
+#[test]
+fn detections_may_be_open_around_a_death_only() {
+    let mut evidence = honest();
+    let killed = Happened::Killed { instance: "detector-1".into() };
+    evidence.history.push(Moment { at_us: 30 * SECOND, what: killed });
+    let row = |n: u64| move |row: &Row| !matches!(row, Row::Seen(seen) if seen.n == n);
+    evidence.rows.retain(row(88));
+    assert_eq!(missed(Fault::Calm, &evidence), [""; 0], "half a second before");
+    evidence.rows.retain(row(60));
+    assert_eq!(missed(Fault::Calm, &evidence), ["I2 detections"], "ten seconds before");
+}
+
+#[test]
+fn doubles_by_key_are_found() {
+    let stored = found(|evidence| evidence.rows.push(Row::Anomaly(anomaly(1))));
+    assert_eq!(stored, ["I2 anomalies"]);
+    let sequence = found(|evidence| {
+        evidence.rows.push(Row::Alert(Alert { sequence: 4, ..alert(1) }));
+        evidence.messages.push(message("alerts", 903, 0, Body::Alert(Alert { sequence: 4, ..alert(1) })));
+        for subscriber in 0..2 {
+            let alert = Some(Alert { sequence: 4, ..alert(1) });
+            evidence.told.push(Told { at_us: 0, subscriber, connection: 2, alert });
+        }
+    });
+    assert_eq!(sequence, ["I2 alerts"]);
+}
+
+#[test]
+fn doubles_by_event_are_found() {
+    // Another id, another track, the same person at the same moment.
+    let double = found(|evidence| {
+        let again =
+            Anomaly { id: "anomaly-1b".into(), track: 8, time_us: anomaly(1).time_us + 1, ..anomaly(1) };
+        evidence.messages.push(message("anomalies", 904, 0, Body::Anomaly(again.clone())));
+        evidence.rows.push(Row::Anomaly(again));
+        evidence.told[1].alert.as_mut().unwrap().anomalies.push("anomaly-1b".into());
+    });
+    assert_eq!(double, ["doubles by event"]);
+}
+
+#[test]
+fn a_subscriber_that_misses_or_hears_again_is_found() {
+    let missed = found(|evidence| drop(evidence.told.pop()));
+    assert_eq!(missed, ["I3 alerts delivered"]);
+    let again = found(|evidence| evidence.told.push(evidence.told[9].clone()));
+    assert_eq!(again, ["I3 alerts delivered"]);
+    let unnamed = found(|evidence| {
+        for told in evidence.told.iter_mut().filter_map(|told| told.alert.as_mut()) {
+            told.anomalies.retain(|id| id != "anomaly-2");
+        }
+    });
+    assert_eq!(unnamed, ["I3 facts delivered"]);
+}
+
+#[test]
+fn leaks_panics_bad_ends_and_memory_are_found() {
+    let leak = found(|evidence| evidence.vitals.iter_mut().skip(30).for_each(|vital| vital.files += 30));
+    assert_eq!(leak, ["I4 processes"]);
+    let panic = found(|evidence| evidence.logs[0].1 = "thread 'detector' panicked at".into());
+    assert_eq!(panic, ["I4 processes"]);
+    let bad = found(|evidence| {
+        let what = Happened::Ended { instance: "detector-1".into(), code: Some(1) };
+        evidence.history.push(Moment { at_us: 0, what });
+    });
+    assert_eq!(bad, ["I4 processes"]);
+    let large = found(|evidence| evidence.vitals[50].memory_mib = 4000.0);
+    assert_eq!(large, ["I5 memory"]);
+}
+
+#[test]
+fn a_camera_that_stays_away_is_found() {
+    let mut evidence = honest();
+    let away = 25 * SECOND..41 * SECOND;
+    evidence.messages.retain(|message| message.topic != "detections" || !away.contains(&message.at_us));
+    evidence.rows.retain(|row| !matches!(row, Row::Seen(seen) if away.contains(&seen.time_us)));
+    assert_eq!(missed(Fault::F2Alone, &evidence), ["stall"]);
+    let mut evidence = honest();
+    for (at_s, what) in [
+        (30, Happened::Killed { instance: "detector-1".into() }),
+        (31, Happened::Started { instance: "detector-1".into() }),
+        (32, Happened::Ready { instance: "detector-1".into() }),
+    ] {
+        evidence.history.push(Moment { at_us: at_s * SECOND, what });
+    }
+    assert_eq!(missed(Fault::F2, &evidence), [""; 0]);
+    evidence.messages.retain(|message| {
+        message.topic != "detections" || !(31 * SECOND..45 * SECOND).contains(&message.at_us)
+    });
+    evidence
+        .rows
+        .retain(|row| !matches!(row, Row::Seen(seen) if (31 * SECOND..45 * SECOND).contains(&seen.time_us)));
+    assert_eq!(missed(Fault::F2, &evidence), ["recovery"]);
+}

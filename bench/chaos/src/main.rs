@@ -1,0 +1,200 @@
+//! `cortex-chaos`: puts faults into a running fleet on a real Kafka and a real CQL server, writes down outside of it what
+//! became of every frame and fact, and judges that.
+
+mod broker;
+mod burst;
+mod clip;
+mod dice;
+mod fault;
+mod garbage;
+mod judge;
+mod ledger;
+mod listener;
+mod plant;
+mod record;
+mod report;
+mod rows;
+mod run;
+mod scene;
+mod servers;
+mod stamp;
+mod subscriber;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use clap::{Parser, Subcommand, ValueEnum as _};
+
+use crate::{
+    fault::Fault,
+    judge::{Evidence, Truth},
+    report::Report,
+    run::Setting,
+    servers::Servers,
+};
+
+/// Faults in a running fleet, and what became of every frame and fact.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where ledgers and results lie, a folder for each fault
+    #[arg(long, default_value = "target/chaos")]
+    out: PathBuf,
+    /// Folder of `vtest.tracks.csv` and `vtest.events.toml`
+    #[arg(long, default_value = "bench/truth")]
+    truth: PathBuf,
+    /// The table of all last results
+    #[arg(long, default_value = "bench/chaos/RESULTS.md")]
+    results: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs faults one after the other, and judges each
+    Run {
+        /// Which; none for all
+        faults: Vec<Fault>,
+        /// Cortex's binary
+        #[arg(long)]
+        cortex: PathBuf,
+        /// The demonstration clip
+        #[arg(long)]
+        clip: PathBuf,
+        /// Folder of the model files
+        #[arg(long, default_value = "models/files")]
+        models: PathBuf,
+        /// What starts servers
+        #[arg(long, default_value = "scripts/servers.sh")]
+        servers: PathBuf,
+        /// Cameras
+        #[arg(long, default_value_t = 4)]
+        cameras: u16,
+        /// Pictures analysed a second and camera
+        #[arg(long, default_value_t = 3.0)]
+        rate: f32,
+        /// Of everything that is left to chance; without it another one each time
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Judges again what lies there of a fault
+    Judge {
+        /// Which
+        fault: Fault,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let missed = match &arguments.command {
+        Command::Judge { fault } => {
+            let mut report = Report::read(&arguments.folder(*fault)).context("nothing lies there of it")?;
+            arguments.judge(&mut report)?;
+            usize::from(!report.met())
+        }
+        Command::Run { faults, cortex, clip, models, servers, cameras, rate, seed } => {
+            let faults = if faults.is_empty() { Fault::value_variants() } else { faults };
+            let setting = Setting {
+                cortex: cortex.clone(),
+                clip: clip.clone(),
+                models: models.clone(),
+                clips: arguments.out.join("clips"),
+                cameras: *cameras,
+                rate: *rate,
+                seed: seed.unwrap_or_else(|| ledger::now_us() as u64),
+            };
+            let mut missed = 0;
+            for copies in [1, 3] {
+                let faults: Vec<Fault> =
+                    faults.iter().filter(|fault| fault.copies() == copies).copied().collect();
+                if !faults.is_empty() {
+                    missed += arguments.run(&setting, servers, copies, &faults)?;
+                }
+            }
+            missed
+        }
+    };
+    arguments.table()?;
+    ensure!(missed == 0, "{missed} faults missed something");
+    Ok(())
+}
+
+impl Arguments {
+    fn folder(&self, fault: Fault) -> PathBuf {
+        self.out.join(format!("{fault:?}").to_lowercase())
+    }
+
+    /// Runs faults on servers of their own; answers how many missed something.
+    fn run(&self, setting: &Setting, script: &Path, copies: u32, faults: &[Fault]) -> anyhow::Result<usize> {
+        say(format!("starting {copies} of each server"))?;
+        let scratch = tempfile::tempdir()?;
+        let mut servers = Servers::start(script, scratch.path(), copies)?;
+        let mut missed = 0;
+        for fault in faults {
+            let what = fault.to_possible_value().and_then(|value| Some(value.get_help()?.to_string()));
+            let what = what.unwrap_or_default();
+            say(format!("{fault:?}: {what} (seed {})", setting.seed))?;
+            let folder = self.folder(*fault);
+            if folder.exists() {
+                fs::remove_dir_all(&folder)?;
+            }
+            let begun = Instant::now();
+            let failed = run::run(setting, *fault, &mut servers, &folder).err();
+            let took: Duration = begun.elapsed();
+            let mut report = Report {
+                fault: *fault,
+                what,
+                seed: setting.seed,
+                commit: report::commit(),
+                binary: record::digest(&fs::read(&setting.cortex)?)[..12].to_owned(),
+                cameras: setting.cameras,
+                rate: setting.rate,
+                took_s: took.as_secs(),
+                switches: None,
+                checks: Vec::new(),
+                failed: failed.map(|error| format!("{error:#}")).unwrap_or_default(),
+            };
+            // What a run broke, the next one does not begin with.
+            servers.revive()?;
+            self.judge(&mut report)?;
+            self.table()?;
+            missed += usize::from(!report.met());
+        }
+        Ok(missed)
+    }
+
+    fn judge(&self, report: &mut Report) -> anyhow::Result<()> {
+        let folder = self.folder(report.fault);
+        if report.failed.is_empty() {
+            let calm = Report::read(&self.folder(Fault::Calm)).and_then(|report| report.switches);
+            let (checks, switches) =
+                judge::judge(report.fault, &Evidence::read(&folder)?, &Truth::read(&self.truth)?, calm);
+            (report.checks, report.switches) = (checks, Some(switches));
+        } else {
+            say(format!("  not finished: {}", report.failed))?;
+        }
+        for check in &report.checks {
+            let verdict = if check.met { "met" } else { "MISSED" };
+            say(format!("  {verdict:6} {}: {}", check.name, check.figures))?;
+        }
+        report.write(&folder)
+    }
+
+    fn table(&self) -> anyhow::Result<()> {
+        let all = Fault::value_variants().iter();
+        let reports: BTreeMap<Fault, Report> =
+            all.filter_map(|fault| Some((*fault, Report::read(&self.folder(*fault))?))).collect();
+        report::table(&self.results, &reports)
+    }
+}
+
+fn say(text: impl std::fmt::Display) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{text}")
+}
