@@ -7,10 +7,11 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use cortex_proto::{Topic, topics, v1};
 use cortex_runtime::{
     Collector, Context, Fatal, Key, Lifecycle, Poison, Snapshot, Stage, StreamTime, Tables,
-    bus::{Embedded, From, Full, Record, Tail, Take, Writer},
+    bus::{Body, Embedded, From, Full, Outgoing, Record, Tail, Take, Writer},
     runner, stage,
     store::{Retention, Sqlite},
 };
@@ -131,19 +132,24 @@ fn the_guilty_input_alone_is_poisoned() {
     {
         act(&context, id, comment);
     }
+    let act = v1::Act { site: "s".into(), ..Default::default() };
+    let nothing =
+        Outgoing { body: Body::Bytes(Bytes::new()), ..Outgoing::new(act, topics::partition_of("s")) };
+    context.bus.publish(&[nothing], &Writer::ANYBODY).unwrap();
     start(&context);
     let said = alerts(&take(&mut *said, 3));
     // What an apply said before it panicked is not said, and its state is taken back.
     assert_eq!(said, [("1".to_owned(), 1), ("3".to_owned(), 2), ("6".to_owned(), 3)]);
-    let mut reasons: Vec<String> = take(&mut *dead, 3)
+    let mut reasons: Vec<String> = take(&mut *dead, 4)
         .iter()
         .map(|record| record.message::<v1::Dead>().unwrap().reason.clone())
         .collect();
     reasons.sort();
     assert!(
-        reasons[0].contains("apply panicked")
-            && reasons[1] == "cannot be used"
-            && reasons[2].contains("infer panicked"),
+        reasons[0] == "an empty message"
+            && reasons[1].contains("apply panicked")
+            && reasons[2] == "cannot be used"
+            && reasons[3].contains("infer panicked"),
         "{reasons:?}"
     );
     end(&runtime, &context);

@@ -189,6 +189,11 @@ impl Body {
         }
     }
 
+    /// Whether it came as no bytes at all, which nothing of ours writes.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Bytes(bytes) if bytes.is_empty())
+    }
+
     /// The message as bytes, encoded when it must be.
     pub fn bytes(&self) -> Bytes {
         match self {

@@ -187,6 +187,12 @@ impl<S: Stage> Worker<S> {
                 self.metrics.dropped("stale", 1);
                 continue;
             }
+            if record.body.is_empty() {
+                // Protobuf would read it as a message with nothing in it.
+                self.took(&key, &record);
+                self.bury(&key, &record, &Poison::new("an empty message"));
+                continue;
+            }
             match S::In::decode(&record) {
                 Ok(input) => items.push(Item { record, key, input }),
                 Err(error) => {
