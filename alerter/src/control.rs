@@ -287,12 +287,15 @@ fn owned(origin: Option<v1::Origin>, what: impl Fn() -> String) -> Result<(), Re
     if origin == Some(v1::Origin::File) { Err(Refused::Owned(what())) } else { Ok(()) }
 }
 
-/// The partition with the fewest cameras; of several the first.
+/// The partition with the fewest cameras; of several one far from those chosen before.
 fn least_loaded(tables: &Tables) -> u32 {
     let mut load: BTreeMap<u32, usize> = (0..PARTITIONS).map(|partition| (partition, 0)).collect();
     tables.cameras.values().for_each(|camera| *load.entry(camera.partition).or_default() += 1);
+    // Members of a group own runs of partitions that follow each other: bits read backwards put any two cameras that come one
+    // after the other far apart, so that however many share a few, each has its part.
+    let apart = |partition: u32| partition.reverse_bits() >> (u32::BITS - PARTITIONS.ilog2());
     load.into_iter()
-        .min_by_key(|(partition, cameras)| (*cameras, *partition))
+        .min_by_key(|(partition, cameras)| (*cameras, apart(*partition)))
         .map_or(0, |(partition, _)| partition)
 }
 

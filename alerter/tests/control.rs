@@ -107,10 +107,13 @@ async fn the_api_names_what_is_wrong_and_cannot_pass_for_a_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_goes_where_there_is_least_and_stays_there() {
     let room = Room::new();
-    let places: BTreeSet<u32> = (0..64)
+    let places: Vec<u32> = (0..64)
         .map(|n| room.control.upsert_camera(camera(&format!("c{n}"), "s")).unwrap().partition)
         .collect();
-    assert_eq!(places.len(), 64, "one each before any has two");
+    assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), 64, "one each before any has two");
+    // A group of four gives each member sixteen partitions that follow each other.
+    let members: BTreeSet<u32> = places[..4].iter().map(|partition| partition / 16).collect();
+    assert_eq!(members.len(), 4, "a few cameras are shared by all members: {places:?}");
     let before = room.control.tables().cameras["c5"].partition;
     room.control.delete_camera("c5").unwrap();
     // Another one would take the place that is free now.
