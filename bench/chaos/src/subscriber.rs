@@ -9,7 +9,11 @@ use std::{
 use anyhow::Context;
 use cortex_proto::v1::{self, alert_service_client::AlertServiceClient, subscribe_response::Event};
 use tokio::{runtime::Runtime, time::timeout};
-use tonic::{Request, metadata::MetadataValue, transport::Endpoint};
+use tonic::{
+    Request,
+    metadata::{Ascii, MetadataValue},
+    transport::{Channel, Endpoint},
+};
 
 use crate::{
     ledger::{Book, Told, now_us},
@@ -95,12 +99,9 @@ impl Taker<'_> {
 
     async fn connect(
         &mut self,
-        (address, folder): &(String, PathBuf),
+        door: &(String, PathBuf),
     ) -> anyhow::Result<tonic::Streaming<v1::SubscribeResponse>> {
-        let token = std::fs::read_to_string(folder.join("cli.token"))?;
-        let channel =
-            Endpoint::from_shared(format!("http://{address}"))?.connect_timeout(CONNECT).connect().await?;
-        let bearer: MetadataValue<_> = format!("Bearer {}", token.trim()).parse()?;
+        let (channel, bearer) = authorized(door).await?;
         let mut request =
             Request::new(v1::SubscribeRequest { filter: None, after: Some(self.cursor.clone()) });
         request.metadata_mut().insert("authorization", bearer);
@@ -118,6 +119,15 @@ impl Taker<'_> {
         let (subscriber, connection) = (self.number, self.connection);
         self.book.write(&Told { at_us: now_us(), subscriber, connection, alert })
     }
+}
+
+/// A connection, and the token of the local command line.
+pub(crate) async fn authorized(
+    (address, folder): &(String, PathBuf),
+) -> anyhow::Result<(Channel, MetadataValue<Ascii>)> {
+    let token = std::fs::read_to_string(folder.join("cli.token"))?;
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?.connect_timeout(CONNECT);
+    Ok((endpoint.connect().await?, format!("Bearer {}", token.trim()).parse()?))
 }
 
 async fn next_alert(events: &mut tonic::Streaming<v1::SubscribeResponse>) -> anyhow::Result<v1::Alert> {

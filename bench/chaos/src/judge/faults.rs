@@ -32,6 +32,7 @@ pub(super) fn judge(fault: Fault, evidence: &Evidence) -> Vec<Check> {
         Fault::F20 => vec![flapping(evidence)],
         Fault::F21 => overload(evidence),
         Fault::F22 => vec![slow(evidence)],
+        Fault::F24 => vec![full(evidence)],
         _ => Vec::new(),
     }
 }
@@ -261,6 +262,33 @@ fn slow(evidence: &Evidence) -> Check {
         during <= before * CHANGE || during - before < 5.0,
         format!(
             "99 % told within {during:.0} ms of the alert's message, {before:.0} ms without the slow one, which took {taken} alerts"
+        ),
+    )
+}
+
+fn full(evidence: &Evidence) -> Check {
+    let answers = |wanted: &'static str, from: Phase, to: Phase| {
+        let span = evidence.began(from).unwrap_or(0)..evidence.began(to).unwrap_or(i64::MAX);
+        evidence.history.iter().filter_map(move |moment| match &moment.what {
+            Happened::Answered { question, good, words }
+                if question == wanted && span.contains(&moment.at_us) =>
+            {
+                Some((*good, words.as_str()))
+            }
+            _ => None,
+        })
+    };
+    let said = answers("readyz", Phase::Fault, Phase::Heal).next().unwrap_or((true, "it was not asked"));
+    let audited = answers("audited", Phase::Fault, Phase::Heal).next().unwrap_or((true, "it was not asked"));
+    let live = answers("live", Phase::Fault, Phase::Heal).count();
+    let again = answers("readyz", Phase::Heal, Phase::Settle).next_back().is_some_and(|(good, _)| good);
+    Check::new(
+        "full disk",
+        !said.0 && !audited.0 && live > 0 && again,
+        format!(
+            "while it was full: readyz {}, what needs the audit {}, {live} live pictures; without a restart ready again: {again}",
+            if said.0 { "well".to_owned() } else { format!("`{}`", said.1) },
+            if audited.0 { "done".to_owned() } else { format!("refused (`{}`)", audited.1) },
         ),
     )
 }
