@@ -23,6 +23,7 @@ mod error;
 mod faces;
 mod load;
 mod model;
+mod object;
 mod part;
 mod pose;
 mod seconds;

@@ -21,9 +21,10 @@ use crate::{
     demand::{Demand, Wanted},
     faces,
     load::Load,
+    object::{normalised, object},
     seconds::Seconds,
     states::States,
-    track::{Birth, Settings, State, Track, Tracker},
+    track::{Birth, Settings, State, Tracker},
 };
 
 /// A frame or a heartbeat.
@@ -477,34 +478,5 @@ fn say(answer: v1::Detections, anomalies: Vec<v1::Anomaly>, out: &mut Collector)
     for anomaly in anomalies {
         out.store(&anomaly);
         out.publish(anomaly);
-    }
-}
-
-fn normalised(picture: &Picture, rect: Rect) -> v1::Box {
-    let (width, height) = (picture.width() as f32, picture.height() as f32);
-    let rect = rect.clip(width, height);
-    v1::Box { x1: rect.x1 / width, y1: rect.y1 / height, x2: rect.x2 / width, y2: rect.y2 / height }
-}
-
-fn object(
-    picture: &Picture,
-    rect: Rect,
-    class: u16,
-    score: f32,
-    track: Option<&Track>,
-    state: v1::ObjectState,
-) -> v1::Object {
-    let velocity = track.map_or((0.0, 0.0), Track::velocity);
-    v1::Object {
-        class: class_name(class).to_owned(),
-        score,
-        r#box: Some(normalised(picture, rect)),
-        track: track.map_or(0, |track| track.id),
-        state: state as i32,
-        velocity_x: velocity.0 / picture.width() as f32,
-        velocity_y: velocity.1 / picture.height() as f32,
-        born_us: track.map_or(0, |track| track.born_us),
-        present: track.is_some_and(|track| track.present),
-        pose: None,
     }
 }
