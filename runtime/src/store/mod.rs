@@ -89,7 +89,7 @@ pub enum Error {
         reason: String,
     },
     /// The disk is full.
-    #[error("{attempt}: the disk is full: free space or lower `store.budget`")]
+    #[error("{attempt}: the disk is full: free space or lower `store.budget_gib`")]
     Full {
         /// What was attempted, lower-case.
         attempt: &'static str,
