@@ -10,8 +10,12 @@ use crate::ledger::{Alert, Anomaly, Body, Outcome, Row, Seen};
 const BEHIND_US: i64 = 4_000_000;
 const AHEAD_US: i64 = 1_000_000;
 
-pub(super) fn judge(evidence: &Evidence) -> Vec<Check> {
-    vec![anomalies(evidence), alerts(evidence), detections(evidence)]
+pub(super) fn judge(evidence: &Evidence, with_detections: bool) -> Vec<Check> {
+    let mut checks = vec![anomalies(evidence), alerts(evidence)];
+    if with_detections {
+        checks.push(detections(evidence));
+    }
+    checks
 }
 
 fn anomalies(evidence: &Evidence) -> Check {
