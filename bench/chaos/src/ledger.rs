@@ -16,7 +16,7 @@ use crate::stamp::Stamp;
 /// A message that lies on the cluster.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Message {
-    /// When the ledger read it, microseconds since 1970.
+    /// When it was written, microseconds since 1970.
     pub(crate) at_us: i64,
     pub(crate) topic: String,
     pub(crate) partition: i32,

@@ -90,7 +90,8 @@ fn read(message: &BorrowedMessage<'_>, prefix: &str) -> anyhow::Result<Message> 
         std::str::from_utf8(found.value?).ok()
     };
     Ok(Message {
-        at_us: now_us(),
+        // Not when it was read: on a busy machine the ledger itself is late.
+        at_us: message.timestamp().to_millis().map_or_else(now_us, |at_ms| at_ms * 1000),
         topic: topic.noun.to_owned(),
         partition: message.partition(),
         offset: message.offset(),

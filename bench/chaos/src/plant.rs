@@ -74,12 +74,14 @@ pub(crate) fn config(
     rate: f32,
     cameras: &[(String, String)],
 ) -> anyhow::Result<()> {
-    // Alone: an anomaly is an alert's revision at once, so that each can be looked for among what was told. No faces, and no
-    // judgement of the picture: neither is what faults are put into, and a clip that is repeated is a fault of the picture.
+    // An anomaly is an alert's revision at once, so that each can be looked for among what was told, and nothing is told by
+    // time alone, which could be in the moment in which the alerter ends. No faces, and no judgement of the picture: neither is
+    // what faults are put into, and a clip that is repeated is a fault of the picture.
     let mut text = format!(
         "[infer]\nmodels = {models:?}\nproviders = [\"cpu\"]\nprecision = \"int8\"\n\
          [ingest]\nrate = {rate:?}\nidle = \"off\"\nhealth = false\n[detector]\nface_long_side = 0\n\
-         [alerter]\ngroup_s = 0.0\ncooldown_s = 0.0\nflapping_count = 1000000\n{RULES}"
+         [alerter]\ngroup_s = 0.0\ncooldown_s = 0.0\nflapping_count = 1000000\n\
+         close_after_s = 86400.0\n{RULES}"
     );
     for (id, url) in cameras {
         writeln!(text, "[[cameras]]\nid = \"{id}\"\nsite = \"site-of-{id}\"\nurl = {url:?}")?;

@@ -33,6 +33,8 @@ struct Sums {
     twice: u64,
     /// Pictures whose stamp is torn or another camera's.
     torn: u64,
+    /// Torn pictures of cameras that come and go: whoever joins between two key frames sees those first.
+    joined: u64,
     /// Names that two different pictures have.
     reused: u64,
 }
@@ -86,6 +88,7 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<Check> {
         invented,
         twice,
         torn,
+        joined,
         reused,
     } = sums;
     vec![Check::new(
@@ -94,7 +97,8 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<Check> {
         format!(
             "{produced} frames produced = {processed} processed + {left_out} left out by ingest + {skipped} skipped + \
              {unanswered} dropped on the way + {unsent} not sent + {dead} dead; hidden {hidden}, invented {invented}, \
-             answered twice {twice}, torn {torn}, names used again {reused}"
+             answered twice {twice}, torn {torn} (and {joined} of cameras that were joined between key frames), names used again \
+             {reused}"
         ),
     )]
 }
@@ -106,7 +110,8 @@ impl Sums {
         let mut last: Option<&Frame> = None;
         for frame in frames {
             let torn = frame.stamp.is_none_or(|stamp| own.is_some_and(|own| own != stamp.camera));
-            self.torn += u64::from(torn);
+            let comes_and_goes = camera.starts_with("flap-");
+            *(if comes_and_goes { &mut self.joined } else { &mut self.torn }) += u64::from(torn);
             let Some(before) = last.replace(frame) else {
                 // What came before the first frame of an epoch that is still there.
                 self.unsent += frame.n;
