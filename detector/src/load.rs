@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cortex_proto::v1::Priority;
-use cortex_runtime::Key;
+use cortex_proto::v1::{self, Priority};
+use cortex_runtime::{Key, Tables};
 
 /// The share of its pictures that a camera of low, normal and high priority keeps, step by step. What is above the last
 /// step gives way on the bus, camera by camera, to what is newer.
@@ -83,6 +83,11 @@ impl Load {
     pub(crate) fn share(&self, priority: Priority) -> f32 {
         STEPS[self.step][class(priority)]
     }
+}
+
+/// The priority of a camera; of one that nobody added the normal one.
+pub(crate) fn priority(tables: &Tables, camera: &str) -> Priority {
+    tables.cameras.get(camera).map_or(Priority::Normal, v1::Camera::priority)
 }
 
 fn class(priority: Priority) -> usize {

@@ -20,7 +20,7 @@ use crate::{
     chip, cues,
     demand::{Demand, Wanted},
     faces,
-    load::Load,
+    load::{Load, priority},
     object::{normalised, object},
     seconds::Seconds,
     states::States,
@@ -349,16 +349,16 @@ impl Camera {
 }
 
 impl Kept {
-    /// Takes note of a frame, and answers how many before it gave way; `None` for one that is not newer than the last.
-    /// Tracks that end with it go to `ended`.
+    /// Takes note of a frame, and answers how many of those since the last gave way; `None` for one that is not newer. What
+    /// went by before the first of an epoch says nothing of what can be analysed. Tracks that end go to `ended`.
     fn begin(&mut self, frame: &v1::Frame, id: &v1::FrameId, ended: &mut Vec<u64>) -> Option<u64> {
         self.counts.received += 1;
         self.frame = Some(id.clone());
         self.source = (frame.source_width, frame.source_height);
-        let lost = match self.last {
+        let (before, since) = match self.last {
             None => {
                 self.first_until_us = frame.time_us + FIRST_US;
-                frame.n
+                (frame.n, 0)
             }
             Some((epoch, n, _)) if (id.epoch, frame.n) <= (epoch, n) => {
                 *self.counts.dropped.entry("stale".to_owned()).or_default() += 1;
@@ -371,15 +371,15 @@ impl Kept {
                 } else {
                     self.tracker.clear(ended);
                 }
-                frame.n
+                (frame.n, 0)
             }
-            Some((_, n, _)) => frame.n - n - 1,
+            Some((_, n, _)) => (0, frame.n - n - 1),
         };
-        if lost > 0 {
-            *self.counts.dropped.entry("superseded".to_owned()).or_default() += lost;
+        if before + since > 0 {
+            *self.counts.dropped.entry("superseded".to_owned()).or_default() += before + since;
         }
         self.last = Some((id.epoch, frame.n, frame.time_us));
-        Some(lost)
+        Some(since)
     }
 
     /// The tracks that no detection of this frame stands for.
@@ -467,10 +467,6 @@ impl Kept {
     }
 }
 
-fn priority(tables: &Tables, camera: &str) -> v1::Priority {
-    tables.cameras.get(camera).map_or(v1::Priority::Normal, v1::Camera::priority)
-}
-
 /// Detections go out at once and are stored behind; what was decided is stored before it is published.
 fn say(answer: v1::Detections, anomalies: Vec<v1::Anomaly>, out: &mut Collector) {
     out.store(&answer);
@@ -478,5 +474,24 @@ fn say(answer: v1::Detections, anomalies: Vec<v1::Anomaly>, out: &mut Collector)
     for anomaly in anomalies {
         out.store(&anomaly);
         out.publish(anomaly);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_by_before_it_came_is_counted_and_is_no_load() {
+        let mut kept = Kept::default();
+        let mut begin = |epoch, n| {
+            let id = v1::FrameId { epoch, ..Default::default() };
+            kept.begin(&v1::Frame { n, ..Default::default() }, &id, &mut Vec::new())
+        };
+        assert_eq!(
+            [begin(1, 100), begin(1, 103), begin(1, 103), begin(2, 5)],
+            [Some(0), Some(2), None, Some(0)]
+        );
+        assert_eq!(kept.counts.dropped["superseded"], 107);
     }
 }
