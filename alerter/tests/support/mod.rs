@@ -39,6 +39,14 @@ pub struct Room {
 
 impl Room {
     pub fn new() -> Self {
+        let handed = Arc::new(AtomicUsize::new(0));
+        let mut room = Self::with(hands(&handed));
+        room.handed = handed;
+        room
+    }
+
+    /// The same with other stages that answer something.
+    pub fn with(hands: Hands) -> Self {
         let day = Duration::from_secs(86_400);
         let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
         let inner = Sqlite::open(None, retention).unwrap();
@@ -66,11 +74,10 @@ impl Room {
             Auditor::open(context.store.clone(), context.bus.clone(), "front", Arc::clone(&clock) as _)
                 .unwrap();
         let settings = Settings { store: context.store.clone(), audit, clock, hosts: Vec::new(), tls: false };
-        let handed = Arc::new(AtomicUsize::new(0));
         let hub = Hub::start(&context).unwrap();
         let access = Access::new(settings);
-        let front = Front::new(context.clone(), hub, control.clone(), hands(&handed), access);
-        Self { context, control, front, store, handed }
+        let front = Front::new(context.clone(), hub, control.clone(), hands, access);
+        Self { context, control, front, store, handed: Arc::default() }
     }
 
     /// Subject, action and object of every link of the audit.
@@ -99,7 +106,7 @@ pub fn camera(id: &str, site: &str) -> v1::Camera {
     v1::Camera { id: id.into(), site: site.into(), url: "test://pattern".into(), ..Default::default() }
 }
 
-fn hands(handed: &Arc<AtomicUsize>) -> Hands {
+pub fn hands(handed: &Arc<AtomicUsize>) -> Hands {
     fn answer<Q: Send + 'static, R: Default + Send + 'static>(
         handed: &Arc<AtomicUsize>,
     ) -> cortex_process::Call<Q, R> {
