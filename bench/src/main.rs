@@ -11,6 +11,7 @@ mod gallery;
 mod health;
 mod hop;
 mod idle;
+mod ingest;
 mod latency;
 mod overload;
 mod parts;

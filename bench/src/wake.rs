@@ -3,24 +3,23 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, anyhow, ensure};
-use arc_swap::ArcSwap;
 use clap::Args;
 use cortex_camera::{Camera, CameraOptions};
-use cortex_ingest::Ingest;
-use cortex_proto::{topics, v1};
+use cortex_proto::topics;
 use cortex_runtime::{
-    Captured, Context, Lifecycle, Source as _, Tables,
-    bus::{Embedded, From, Full, Take},
-    store::{Retention, Sqlite},
+    Captured,
+    bus::{From, Take},
 };
 use gstreamer::{self as gst, prelude::*};
 
-use crate::report::{line, median};
+use crate::{
+    ingest::Plant,
+    report::{line, median},
+};
 
 /// What is measured.
 #[derive(Args, Clone, Debug)]
@@ -54,7 +53,6 @@ const BALL: u64 = 4;
 const BRIGHT: u8 = 100;
 /// More than one interval and this, in seconds, is too late.
 const LATE_S: f64 = 0.2;
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs both.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
@@ -110,22 +108,7 @@ fn write(path: &Path, interval: u64) -> anyhow::Result<()> {
 
 /// Seconds that each waking took.
 fn measure(url: &str, hold_mib: f32, times: usize) -> anyhow::Result<Vec<f64>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let day = Duration::from_secs(86_400);
-    let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
-    let mut tables = Tables::default();
-    tables.take_camera(&v1::Camera {
-        id: "yard".into(),
-        site: "site".into(),
-        url: url.into(),
-        ..Default::default()
-    });
-    let context = Context {
-        bus: Arc::new(Embedded::open(None, Full::Shed)?),
-        store: Arc::new(Sqlite::open(None, retention)?),
-        tables: Arc::new(ArcSwap::from_pointee(tables)),
-        lifecycle: Lifecycle::new(runtime.handle().clone()),
-    };
+    let plant = Plant::new([("yard".to_owned(), url)].into_iter())?;
     let config = cortex_ingest::Config {
         rate: 60.0,
         idle_after_s: 2.0,
@@ -133,9 +116,8 @@ fn measure(url: &str, hold_mib: f32, times: usize) -> anyhow::Result<Vec<f64>> {
         idle_hold_mib: hold_mib,
         ..cortex_ingest::Config::default()
     };
-    let mut frames = context.bus.tail(&[&topics::FRAMES], From::End)?;
-    let source = context.clone();
-    context.lifecycle.thread("ingest", move || Ingest::new(config, Arc::new(|_| None)).run(source));
+    let mut frames = plant.context.bus.tail(&[&topics::FRAMES], From::End)?;
+    plant.start(config);
     let mut waits = Vec::new();
     // Of this appearance of the ball: how late its first published picture was, and how many there were.
     let mut seen: Option<(f64, u64)> = None;
@@ -162,7 +144,6 @@ fn measure(url: &str, hold_mib: f32, times: usize) -> anyhow::Result<Vec<f64>> {
             }
         }
     }
-    context.stop().cancel();
-    runtime.block_on(context.lifecycle.ended(GRACE)).map_err(|error| anyhow!(error)).context("end ingest")?;
+    plant.end()?;
     Ok(waits.split_off(1))
 }

@@ -7,22 +7,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, anyhow};
-use arc_swap::ArcSwap;
 use clap::Args;
 use cortex_fleet::child;
-use cortex_ingest::Ingest;
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
-    Context, Fatal, Lifecycle, Source as _, Tables,
-    bus::{Embedded, From, Full, Take},
+    Context, Fatal,
+    bus::{From, Take},
     config::IdleDecode,
-    store::{Retention, Sqlite},
 };
 use gstreamer::{self as gst, prelude::*};
 
 use super::{Contender, Cost};
-use crate::report::line;
+use crate::{ingest::Plant, report::line};
 
 /// What `cameras` runs as a child.
 #[derive(Args, Clone, Debug)]
@@ -48,7 +44,6 @@ pub(crate) struct Part {
 
 /// Until cameras are connected, were quiet for long enough, and met their next key frame.
 const SETTLE: Duration = Duration::from_secs(15);
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Runs one contender.
 pub(crate) fn run(part: &Part) -> anyhow::Result<()> {
@@ -99,27 +94,11 @@ fn floor(part: &Part) -> anyhow::Result<Cost> {
 }
 
 fn ingest(part: &Part, idle: IdleDecode) -> anyhow::Result<Cost> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let day = Duration::from_secs(86_400);
-    let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
-    let mut tables = Tables::default();
-    let cameras = (0..part.count).map(|camera| (format!("camera-{camera}"), &part.url));
-    for (id, url) in cameras.chain((0..part.away_count).map(|camera| (format!("away-{camera}"), &part.away)))
-    {
-        tables.take_camera(&v1::Camera {
-            id,
-            site: "site".to_owned(),
-            url: url.clone(),
-            ..Default::default()
-        });
-    }
-    let context = Context {
-        bus: Arc::new(Embedded::open(None, Full::Shed)?),
-        store: Arc::new(Sqlite::open(None, retention)?),
-        tables: Arc::new(ArcSwap::from_pointee(tables)),
-        lifecycle: Lifecycle::new(runtime.handle().clone()),
-    };
-    let told = follow(&context)?;
+    let cameras = (0..part.count).map(|camera| (format!("camera-{camera}"), part.url.as_str()));
+    let away = (0..part.away_count).map(|camera| (format!("away-{camera}"), part.away.as_str()));
+    let plant = Plant::new(cameras.chain(away))?;
+    let context = &plant.context;
+    let told = follow(context)?;
     // A detector would take every picture at once.
     let mut frames = context.bus.tail(&[&topics::FRAMES], From::End)?;
     let stop = context.stop();
@@ -129,9 +108,7 @@ fn ingest(part: &Part, idle: IdleDecode) -> anyhow::Result<Cost> {
         }
         Ok(())
     });
-    let config = cortex_ingest::Config { idle, ..cortex_ingest::Config::default() };
-    let source = context.clone();
-    context.lifecycle.thread("ingest", move || Ingest::new(config, Arc::new(|_| None)).run(source));
+    plant.start(cortex_ingest::Config { idle, ..cortex_ingest::Config::default() });
     let mut cost = cost(part)?;
     {
         let told = told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,8 +122,7 @@ fn ingest(part: &Part, idle: IdleDecode) -> anyhow::Result<Cost> {
             cost.idle += status.dropped.iter().filter(|s| s.reason == "idle").map(|s| s.count).sum::<u64>();
         }
     }
-    context.stop().cancel();
-    runtime.block_on(context.lifecycle.ended(GRACE)).map_err(|error| anyhow!(error)).context("end ingest")?;
+    plant.end()?;
     Ok(cost)
 }
 
