@@ -157,6 +157,7 @@ impl Camera {
                 (idle.heard(), idle.settled_us(), idle.arrived())
             });
             let age = heard.filter(|_| fresh).map_or(age, |heard| age.min(heard.elapsed()));
+            let age = pipeline.joins().map_or(age, |joins| age.min(joins));
             if fresh && age < SECOND {
                 health.error.clear();
             }

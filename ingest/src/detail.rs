@@ -78,6 +78,7 @@ impl Detail {
             Event::Quiet => {}
         }
         let age = lock(feed).detail_seen.map_or_else(|| open.since.elapsed(), |seen| seen.elapsed());
+        let age = open.pipeline.joins().map_or(age, |joins| age.min(joins));
         (age > stall).then_some(Error::Stalled(stall.as_secs()))
     }
 

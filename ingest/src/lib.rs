@@ -23,6 +23,7 @@ mod coding;
 mod decoder;
 mod demand;
 mod detail;
+mod early;
 mod error;
 mod feed;
 mod grid;

@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -20,6 +21,7 @@ use crate::{
     Config, Error,
     clock::Stamp,
     coding::{self, Coding},
+    early::Early,
     idle::valve,
     pictures,
     report::sender_clock,
@@ -33,6 +35,7 @@ pub(crate) type OnPicture = Box<dyn FnMut(Picture, Stamp) + Send>;
 pub(crate) struct Pipeline {
     pipeline: gst::Pipeline,
     bus: gst::Bus,
+    early: Early,
 }
 
 /// What happened to a pipeline.
@@ -92,7 +95,8 @@ impl Pipeline {
             .add_many([&convert, sink.upcast_ref()])
             .and_then(|()| convert.link(&sink))
             .map_err(|error| Error::Setup(format!("build a pipeline: {error}")))?;
-        let source = source(open)?;
+        let early = Early::default();
+        let source = source(open, &early)?;
         pipeline.add(&source).map_err(|error| Error::Setup(format!("build a pipeline: {error}")))?;
         let target = convert
             .static_pad("sink")
@@ -137,7 +141,7 @@ impl Pipeline {
             }
         });
         let bus = pipeline.bus().ok_or_else(|| Error::Setup("the pipeline has no bus".to_owned()))?;
-        let this = Self { pipeline, bus };
+        let this = Self { pipeline, bus, early };
         if this.pipeline.set_state(gst::State::Playing).is_err() {
             return Err(match this.wait(100) {
                 Event::Failed(error) => error,
@@ -157,6 +161,11 @@ impl Pipeline {
                 _ => Event::Ended,
             },
         }
+    }
+
+    /// How long ago a frame came that waits for the first key frame; `None` when none did.
+    pub(crate) fn joins(&self) -> Option<Duration> {
+        self.early.age()
     }
 
     /// How long the footage is by its container, in microseconds; `None` for streams and containers that do not say.
@@ -262,7 +271,7 @@ pub(crate) fn make(name: &str) -> Result<gst::Element, Error> {
     })
 }
 
-fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
+fn source(open: &Open<'_>, early: &Early) -> Result<gst::Element, Error> {
     if open.url.starts_with("test://") {
         let source = make("videotestsrc")?;
         source.set_property("is-live", !open.fast);
@@ -275,7 +284,7 @@ fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
         return web::source(open);
     }
     if open.url.starts_with("rtsp") {
-        return rtsp::source(open);
+        return rtsp::source(open, early);
     }
     let source = make("uridecodebin")?;
     source.set_property("uri", open.url);

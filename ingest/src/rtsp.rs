@@ -6,6 +6,7 @@ use gstreamer::{self as gst, prelude::*};
 
 use crate::{
     Config, Error, decoder,
+    early::Early,
     pipeline::{Open, make, trust},
 };
 
@@ -21,7 +22,7 @@ const CODECS: [(&str, &[&str], &str); 7] = [
 ];
 
 /// An element that gives the decoded pictures of the address of `open`. Sound is not even asked for.
-pub(crate) fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
+pub(crate) fn source(open: &Open<'_>, early: &Early) -> Result<gst::Element, Error> {
     let source = make("rtspsrc")?;
     source.set_property("location", open.url);
     set_up(&source, open.config);
@@ -35,14 +36,14 @@ pub(crate) fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
     bin.add(&source).map_err(|error| setup(&error))?;
     let out = gst::GhostPad::builder(gst::PadDirection::Src).name("src").build();
     bin.add_pad(&out).map_err(|error| setup(&error))?;
-    let (bin_of_pads, out_of_pads) = (bin.downgrade(), out.downgrade());
+    let (bin_of_pads, out_of_pads, early) = (bin.downgrade(), out.downgrade(), early.clone());
     source.connect_pad_added(move |source, pad| {
         let (Some(bin), Some(out)) = (bin_of_pads.upgrade(), out_of_pads.upgrade()) else { return };
         // A camera that sends two of them shows the first.
         if out.target().is_some() {
             return;
         }
-        if let Err(error) = decode(&bin, &out, pad) {
+        if let Err(error) = decode(&bin, &out, pad, &early) {
             gst::element_error!(source, gst::StreamError::CodecNotFound, ("{error}"));
         }
     });
@@ -50,13 +51,15 @@ pub(crate) fn source(open: &Open<'_>) -> Result<gst::Element, Error> {
 }
 
 /// From the packets of a stream to its pictures.
-fn decode(bin: &gst::Bin, out: &gst::GhostPad, packets: &gst::Pad) -> Result<(), Error> {
+fn decode(bin: &gst::Bin, out: &gst::GhostPad, packets: &gst::Pad, early: &Early) -> Result<(), Error> {
     let caps = packets.current_caps().unwrap_or_else(|| packets.query_caps(None));
     let name = field(Some(&caps), "encoding-name").unwrap_or_default();
     let known = CODECS.iter().find(|(rtp, ..)| *rtp == name);
     let (_, elements, codec) =
         known.ok_or_else(|| Error::Stream(format!("the camera sends {name}, which is not known here")))?;
     let mut chain: Vec<gst::Element> = elements.iter().map(|name| make(name)).collect::<Result<_, _>>()?;
+    let frames = chain.last().and_then(|last| last.static_pad("src"));
+    frames.iter().for_each(|frames| early.hold(frames));
     chain.push(decoder::best(codec)?);
     let failed = |error: gst::glib::BoolError| Error::Setup(format!("build a pipeline: {error}"));
     bin.add_many(&chain).and_then(|()| gst::Element::link_many(&chain)).map_err(failed)?;

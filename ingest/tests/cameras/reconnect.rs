@@ -2,12 +2,17 @@
 //!
 //!     camera ── frames ── stopped ── (offline) ── started on the same port ── frames, recovered
 
-use std::{net::TcpListener, path::PathBuf};
+use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 
 use cortex_camera::{Camera, CameraOptions};
+use cortex_ingest::{Config, probe};
 use cortex_proto::v1;
+use cortex_runtime::still;
 
-use crate::watch::{Watch, clip, store};
+use crate::{
+    clips::made,
+    watch::{Watch, clip, store},
+};
 
 fn epoch(frame: &v1::Frame) -> u64 {
     frame.id.as_ref().unwrap().epoch
@@ -60,6 +65,29 @@ fn a_camera_that_hangs_or_ends_its_stream_is_connected_anew() {
     camera.end_stream();
     watch.picture("yard", |frame| epoch(frame) > epoch(&thawed));
     watch.end();
+}
+
+#[test]
+fn a_stream_that_is_joined_between_key_frames_begins_with_a_whole_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    // Key frames are further apart than what counts as a stall here.
+    let launch = "videotestsrc num-buffers=200 pattern=white ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 \
+                  ! openh264enc gop-size=100 ! h264parse ! matroskamux";
+    let camera = Camera::start(CameraOptions::new(made(folder.path(), "white", launch))).unwrap();
+    let mut first = Watch::begin(store(), &[("first", &camera.url())]);
+    first.picture("first", |frame| frame.n > 2);
+
+    let mut late = Watch::begin(store(), &[("late", &camera.url())]);
+    let request = v1::ProbeRequest { url: camera.url(), ..Default::default() };
+    let nobody = Arc::new(|_: &str| None) as cortex_ingest::Credentials;
+    let limit = Duration::from_secs(15);
+    let found = probe(&request, v1::Origin::Api, &Config::default(), &nobody, limit).unwrap();
+    let seen = still::decode(&found.snapshot, still::Limits::default()).unwrap();
+    assert!(seen.planes()[0].data.iter().all(|level| *level > 220), "white, and not what a decoder guesses");
+    let picture = late.picture("late", |_| true);
+    assert_eq!(epoch(&picture) & 0xff_ffff, 1, "nor was it taken for one that stalled");
+    late.end();
+    first.end();
 }
 
 #[test]
