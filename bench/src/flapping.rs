@@ -3,8 +3,8 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Command, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -65,8 +65,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         options.cameras, options.each_s, options.each_s, options.minutes, options.healthy
     ))?;
     let healthy = Camera::start(CameraOptions::new(&options.clip))?;
-    // Taken and let go: nobody listens there yet.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = free_port()?;
     let seconds = (options.minutes * 60.0) as u64;
     let mut watcher = Command::new(std::env::current_exe()?);
     watcher.args(["cameras-part", "ingest", "--url", &healthy.url()]);
@@ -78,15 +77,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let each = Duration::from_secs_f64(options.each_s);
     while begun.elapsed().as_secs() < seconds {
         thread::sleep(each);
-        let mut camera = Command::new(std::env::current_exe()?);
-        camera.args(["flapping-part", &port.to_string(), "--clip"]).arg(&options.clip);
-        let mut camera = camera.stdout(Stdio::piped()).spawn().context("start the cameras")?;
-        // A line is said when it listens.
-        let mut said = BufReader::new(camera.stdout.take().context("the cameras say nothing")?);
-        said.read_line(&mut String::new())?;
+        let server = Server::start(port, &options.clip)?;
         thread::sleep(each);
-        camera.kill()?;
-        camera.wait()?;
+        drop(server);
         if begun.elapsed().as_secs_f64() > WARM_UP * seconds as f64 {
             samples.push(sample(watcher.id())?);
         }
@@ -110,7 +103,34 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(line(format!("  {} times up; the watcher's last word: {epochs}", samples.len()))?)
 }
 
-/// The server of the cameras that come and go.
+/// The server of the cameras that come and go, a process of its own; killed when it is dropped.
+pub(crate) struct Server(Child);
+
+impl Server {
+    /// Starts it there, and waits until it listens.
+    pub(crate) fn start(port: u16, clip: &Path) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["flapping-part", &port.to_string(), "--clip"]).arg(clip);
+        let mut child = command.stdout(Stdio::piped()).spawn().context("start the cameras")?;
+        // A line is said when it listens.
+        let mut said = BufReader::new(child.stdout.take().context("the cameras say nothing")?);
+        said.read_line(&mut String::new())?;
+        Ok(Self(child))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).ok();
+    }
+}
+
+/// A port at which nobody listens.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// What a [`Server`] runs.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Part {
     /// Where it listens

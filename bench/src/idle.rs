@@ -2,7 +2,7 @@
 //! Each clip is encoded anew with key frames 1, 2 and 4 s apart, with pauses in which nothing happens where that is asked
 //! for, and both analyses run through the real binary.
 
-mod footage;
+pub(crate) mod footage;
 
 use std::{
     collections::{BTreeMap, HashMap},

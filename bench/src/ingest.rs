@@ -21,15 +21,14 @@ pub(crate) struct Plant {
 const GRACE: Duration = Duration::from_secs(10);
 
 impl Plant {
-    /// The cameras, each an id and an address; nothing runs yet.
-    pub(crate) fn new<'a>(cameras: impl Iterator<Item = (String, &'a str)>) -> anyhow::Result<Self> {
+    /// For these cameras; nothing runs yet.
+    pub(crate) fn new(cameras: impl Iterator<Item = v1::Camera>) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let day = Duration::from_secs(86_400);
         let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
         let mut tables = Tables::default();
-        for (id, url) in cameras {
-            let (site, url) = ("site".to_owned(), url.to_owned());
-            tables.take_camera(&v1::Camera { id, site, url, ..Default::default() });
+        for camera in cameras {
+            tables.take_camera(&v1::Camera { site: "site".to_owned(), ..camera });
         }
         let context = Context {
             bus: Arc::new(Embedded::open(None, Full::Shed)?),
@@ -38,6 +37,11 @@ impl Plant {
             lifecycle: Lifecycle::new(runtime.handle().clone()),
         };
         Ok(Self { runtime, context })
+    }
+
+    /// A camera at this address.
+    pub(crate) fn camera(id: impl Into<String>, url: &str) -> v1::Camera {
+        v1::Camera { id: id.into(), url: url.to_owned(), ..Default::default() }
     }
 
     /// Starts ingest. Who reads what it says has begun before.

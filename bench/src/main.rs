@@ -1,9 +1,11 @@
 //! What Cortex costs and what it withstands, measured.
 
 mod affinity;
+mod back;
 mod cameras;
 mod clip;
 mod clips;
+mod crowd;
 mod efficiency;
 mod facts;
 mod flapping;
@@ -53,6 +55,10 @@ enum Benchmark {
     Gallery(gallery::Options),
     /// CPU time of the cloaker with clips and without, and the bytes of what waits and is stored
     Clips(clips::Options),
+    /// What becomes of more cameras than can be decoded
+    Crowd(crowd::Options),
+    /// How soon cameras are back after their server is
+    Back(back::Options),
     /// Cameras that come and go: threads, files and memory stay flat, others are not disturbed
     Flapping(flapping::Options),
     /// Faults of cameras' pictures: found in time, and none where there is none
@@ -115,6 +121,8 @@ fn main() -> anyhow::Result<()> {
         }
         Benchmark::Parts(work) => parts::run(&work),
         Benchmark::Clips(options) => clips::run(&options),
+        Benchmark::Crowd(options) => crowd::run(&options),
+        Benchmark::Back(options) => back::run(&options),
         Benchmark::Flapping(options) => flapping::run(&options),
         Benchmark::Health(options) => health::run(&options),
         Benchmark::Idle(options) => idle::run(&options),

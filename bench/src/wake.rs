@@ -108,7 +108,7 @@ fn write(path: &Path, interval: u64) -> anyhow::Result<()> {
 
 /// Seconds that each waking took.
 fn measure(url: &str, hold_mib: f32, times: usize) -> anyhow::Result<Vec<f64>> {
-    let plant = Plant::new([("yard".to_owned(), url)].into_iter())?;
+    let plant = Plant::new([Plant::camera("yard", url)].into_iter())?;
     let config = cortex_ingest::Config {
         rate: 60.0,
         idle_after_s: 2.0,

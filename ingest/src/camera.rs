@@ -9,13 +9,7 @@ use std::{
 
 use cortex_models::Preprocessor;
 use cortex_proto::{topics, v1};
-use cortex_runtime::{
-    Context,
-    bus::Writer,
-    config::{IdleDecode, Policy},
-    runner::wall_clock,
-    telemetry::StageMetrics,
-};
+use cortex_runtime::{Context, bus::Writer, config::Policy, runner::wall_clock, telemetry::StageMetrics};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -26,7 +20,7 @@ use crate::{
     detail::Detail,
     feed::{Feed, Pace, RECORDED_US, lock},
     health::Pulse,
-    idle::{Idle, Mask, valve},
+    idle::{Idle, Mask, Terms, valve},
     outage::{self, News, Outage, anomaly},
     outlet::{Outlet, Watched},
     pictures,
@@ -133,10 +127,9 @@ impl Camera {
     /// One connection, to its end. `Ok` when there is nothing more to play.
     fn play(&self, feed: &Arc<Mutex<Feed>>, health: &mut Health, fast: bool) -> Result<(), Error> {
         let role = lock(feed).role();
-        let idle =
-            self.rests(fast).then(|| Arc::new(Mutex::new(Idle::new(&self.config, Arc::clone(&self.demand)))));
         let watched = (self.config.health && !fast).then(|| Arc::clone(&health.watched));
-        let outlet = Outlet { idle: idle.clone(), health: watched, ..self.outlet(feed, role) };
+        let outlet = Outlet { health: watched, ..self.outlet(feed, role, fast) };
+        let idle = outlet.idle.clone();
         let pipeline = self.connect(outlet, fast)?;
         let mut zones = 0;
         let mut detail = (role == v1::Role::Sub).then(Detail::default);
@@ -152,9 +145,9 @@ impl Camera {
                 let fresh = feed.received > before;
                 (fresh, feed.seen.filter(|_| fresh).map_or_else(|| opened.elapsed(), |seen| seen.elapsed()))
             };
-            let (heard, settled_us, arrived) = idle.as_ref().map_or((None, None, 0), |idle| {
+            let (heard, rests, settled_us, arrived) = idle.as_ref().map_or((None, false, None, 0), |idle| {
                 let idle = valve::lock(idle);
-                (idle.heard(), idle.settled_us(), idle.arrived())
+                (idle.heard(), idle.rests(), idle.settled_us(), idle.arrived())
             });
             let age = heard.filter(|_| fresh).map_or(age, |heard| age.min(heard.elapsed()));
             let age = pipeline.joins().map_or(age, |joins| age.min(joins));
@@ -174,7 +167,7 @@ impl Camera {
                     health.error = detail.trouble();
                 }
             }
-            let seen = Seen { pictures: fresh && age < stall, rests: heard.is_some(), settled_us, arrived };
+            let seen = Seen { pictures: fresh && age < stall, rests, settled_us, arrived };
             self.look(feed, health, seen);
             let event = match event {
                 // What was read before a file broke is still decoded, up to the end that follows.
@@ -266,23 +259,14 @@ impl Camera {
         }
     }
 
-    /// Whether the camera may rest. Footage that is played as fast as it was filmed is timed by its decoded pictures, and
-    /// every frame of MJPEG is a key frame.
-    fn rests(&self, fast: bool) -> bool {
-        let url = if fast || self.entry.sub_url.is_empty() { &self.entry.url } else { &self.entry.sub_url };
-        let network = ["rtsp:", "rtsps:"].iter().any(|scheme| url.starts_with(scheme));
-        match self.config.idle {
-            IdleDecode::Off => false,
-            IdleDecode::Network => network,
-            IdleDecode::All => network || fast,
-        }
-    }
-
-    pub(crate) fn outlet(&self, feed: &Arc<Mutex<Feed>>, role: v1::Role) -> Outlet {
+    /// Who takes the pictures of a stream.
+    pub(crate) fn outlet(&self, feed: &Arc<Mutex<Feed>>, role: v1::Role, fast: bool) -> Outlet {
+        let terms = Terms::of(self.config.idle, &self.entry, role, fast);
+        let idle = terms.map(|terms| Idle::new(&self.config, terms, Arc::clone(&self.demand)));
         Outlet {
             feed: Arc::clone(feed),
             role,
-            idle: None,
+            idle: idle.map(|idle| Arc::new(Mutex::new(idle))),
             demand: Arc::clone(&self.demand),
             config: self.config.clone(),
             context: self.context.clone(),
@@ -298,14 +282,13 @@ impl Camera {
 
     /// Footage ended: what was held back to its end is counted.
     fn settle(&self, feed: &Mutex<Feed>, idle: Option<&valve::Shared>) {
-        if let Some((count, latest_us)) = idle.map(|idle| valve::lock(idle).left_out()) {
+        let Some(mut idle) = idle.map(valve::lock) else { return };
+        for (reason, count) in idle.left_out().into_iter().filter(|(_, count)| *count > 0) {
             let mut feed = lock(feed);
-            if count > 0 {
-                feed.leave_out("idle", count);
-                self.metrics.received(count);
-                self.metrics.dropped("idle", count);
-                feed.reach(latest_us);
-            }
+            feed.leave_out(reason, count);
+            self.metrics.received(count);
+            self.metrics.dropped(reason, count);
+            feed.reach(idle.latest_us());
         }
     }
 
@@ -419,7 +402,7 @@ impl Camera {
             stage: "ingest".to_owned(),
             time_us: now_us,
             connected,
-            error: if error.is_empty() { feed.clock_trouble() } else { error.to_owned() },
+            error: if error.is_empty() { feed.clock_trouble(Instant::now()) } else { error.to_owned() },
             received: feed.received,
             analysed: feed.published,
             dropped: feed.skipped(),

@@ -55,7 +55,7 @@ impl Detail {
             return;
         }
         lock(feed).begin_detail();
-        match camera.connect(camera.outlet(feed, v1::Role::Main), false) {
+        match camera.connect(camera.outlet(feed, v1::Role::Main, false), false) {
             Ok(pipeline) => {
                 info!(camera = camera.entry.id, "main stream opened");
                 self.open = Some(Open { pipeline, since: now });

@@ -19,6 +19,9 @@ pub const RECORDED_US: i64 = 946_684_800_000_000;
 /// Without a picture of the main stream for this long, those of the sub-stream are taken again.
 const DETAILED: Duration = Duration::from_secs(1);
 
+/// So long a clock that jumped is told.
+const TOLD: Duration = Duration::from_secs(60);
+
 /// How frames are chosen and timed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
@@ -69,8 +72,9 @@ pub(crate) struct Feed {
     pub(crate) received: u64,
     /// Pictures published since the start.
     pub(crate) published: u64,
-    /// Clocks found off, since the start.
+    /// Clocks found off, since the start, and when last.
     jumps: u64,
+    jumped: Option<Instant>,
 }
 
 impl Feed {
@@ -95,6 +99,7 @@ impl Feed {
             received: 0,
             published: 0,
             jumps: 0,
+            jumped: None,
         }
     }
 
@@ -214,6 +219,7 @@ impl Feed {
 
     fn jump(&mut self) {
         self.jumps += 1;
+        self.jumped = Some(Instant::now());
         self.begin_epoch();
     }
 
@@ -222,9 +228,10 @@ impl Feed {
         reason
     }
 
-    /// What is wrong with the clocks, in words; empty when nothing is.
-    pub(crate) fn clock_trouble(&self) -> String {
-        match (self.clock.off_us, self.jumps) {
+    /// What is wrong with the clocks, in words; empty when nothing is, or was a minute ago.
+    pub(crate) fn clock_trouble(&self, now: Instant) -> String {
+        let fresh = |jumped: Instant| now.saturating_duration_since(jumped) < TOLD;
+        match (self.clock.off_us, self.jumped.filter(|jumped| fresh(*jumped)).map_or(0, |_| self.jumps)) {
             (Some(off_us), _) => format!(
                 "the camera's clock is {:.0} s {}; this machine's is taken",
                 off_us.unsigned_abs() as f64 / 1e6,
@@ -362,6 +369,9 @@ mod tests {
         // The same while no picture comes.
         let beat = feed.heartbeat(v1::Heartbeat::Offline, 5_000_000).message;
         assert_eq!((beat.time_us, beat.id.unwrap().epoch, feed.jumps), (5_000_000, epoch(7, 3), 2));
+        let now = Instant::now();
+        assert_eq!(feed.clock_trouble(now), "the clock jumped 2 times");
+        assert_eq!(feed.clock_trouble(now + TOLD), "");
     }
 
     #[test]

@@ -59,8 +59,8 @@ impl Outlet {
             (fate, idle.left_out())
         });
         let (mut came_us, size) = (wall_clock(), (picture.width(), picture.height()));
-        if let Some((fate, (count, _))) = fate {
-            self.leave_out("idle", count);
+        if let Some((fate, left_out)) = fate {
+            left_out.into_iter().for_each(|(reason, count)| self.leave_out(reason, count));
             match fate {
                 Fate::Void => return,
                 Fate::Unchanged(at_us) if !self.wants_unchanged(stamp.pts_us) => {

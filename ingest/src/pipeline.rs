@@ -126,11 +126,12 @@ impl Pipeline {
             });
         }
         let (idle, coding) = (open.idle.cloned(), open.coding.cloned());
+        let latency_us = i64::from(open.config.latency_ms) * 1000;
         pipeline.connect_deep_element_added(move |_, _, element| {
             let Some(factory) = element.factory() else { return };
             if factory.has_type(gst::ElementFactoryType::DECODER) && !element.is::<gst::Bin>() {
                 coding.iter().for_each(|coding| coding::attach(coding, element));
-                idle.iter().for_each(|idle| valve::attach(idle, element));
+                idle.iter().for_each(|idle| valve::attach(idle, element, latency_us));
             }
             // One thread for each camera: decoders of many cameras share the cores by themselves.
             if factory.name().starts_with("avdec") && element.has_property("max-threads") {

@@ -1,6 +1,7 @@
 //! One contender with so many cameras, as a process of its own: it measures itself and prints what it took.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -94,8 +95,8 @@ fn floor(part: &Part) -> anyhow::Result<Cost> {
 }
 
 fn ingest(part: &Part, idle: IdleDecode) -> anyhow::Result<Cost> {
-    let cameras = (0..part.count).map(|camera| (format!("camera-{camera}"), part.url.as_str()));
-    let away = (0..part.away_count).map(|camera| (format!("away-{camera}"), part.away.as_str()));
+    let cameras = (0..part.count).map(|camera| Plant::camera(format!("camera-{camera}"), &part.url));
+    let away = (0..part.away_count).map(|camera| Plant::camera(format!("away-{camera}"), &part.away));
     let plant = Plant::new(cameras.chain(away))?;
     let context = &plant.context;
     let told = follow(context)?;
@@ -113,10 +114,9 @@ fn ingest(part: &Part, idle: IdleDecode) -> anyhow::Result<Cost> {
     {
         let told = told.lock().unwrap_or_else(PoisonError::into_inner);
         let there = told.values().filter(|status| status.camera.starts_with("camera-"));
-        let (count, whole) = there.clone().fold((0, 0), |(count, whole), status| {
-            (count + 1, whole + usize::from(status.connected && status.error.is_empty()))
-        });
-        anyhow::ensure!(count == part.count && whole == count, "{whole} of {} cameras are well", part.count);
+        let whole = there.clone().filter(|status| status.connected && status.error.is_empty()).count();
+        let errors: BTreeSet<&str> = there.clone().map(|status| status.error.as_str()).collect();
+        anyhow::ensure!(whole == part.count, "{whole} of {} cameras are well: {errors:?}", part.count);
         for status in there {
             cost.received += status.received;
             cost.idle += status.dropped.iter().filter(|s| s.reason == "idle").map(|s| s.count).sum::<u64>();
@@ -126,7 +126,7 @@ fn ingest(part: &Part, idle: IdleDecode) -> anyhow::Result<Cost> {
     Ok(cost)
 }
 
-type Told = Arc<Mutex<std::collections::BTreeMap<String, Arc<v1::Status>>>>;
+type Told = Arc<Mutex<BTreeMap<String, Arc<v1::Status>>>>;
 
 /// What the cameras say of themselves, the newest of each.
 fn follow(context: &Context) -> anyhow::Result<Told> {

@@ -16,7 +16,7 @@ const NOISE: i32 = 3;
 const BITS: u64 = 2_000_000;
 
 /// Writes it: H.264 without reordering, a key frame every so many seconds; `parts` are seconds of the clip and of a pause.
-pub(super) fn write(clip: &Path, to: &Path, interval_s: u64, parts: (u64, u64)) -> anyhow::Result<()> {
+pub(crate) fn write(clip: &Path, to: &Path, interval_s: u64, parts: (u64, u64)) -> anyhow::Result<()> {
     let rate = rate(clip)?;
     let mut frames = Vec::new();
     let decoder = Decoder::open(clip)?;

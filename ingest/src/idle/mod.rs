@@ -2,19 +2,25 @@
 //!
 //! While it rests, the frames since the last key frame are held as they came. Their sizes, the luma of the next key
 //! frame, or somebody who tracks wake it; then what was held is decoded through, so nothing of it is missed.
+//!
+//! Where this machine cannot decode all that is awake, frames reach the decoder ever later. A camera whose frames are too
+//! late leaves out the rest up to its next key frame, which costs nothing, and is on time again.
 
 mod hold;
 mod mask;
 mod scene;
 mod sizes;
+mod slots;
+mod terms;
 pub(crate) mod valve;
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use cortex_models::Picture;
+use cortex_proto::v1;
 
-pub(crate) use self::mask::Mask;
 use self::{hold::Hold, scene::Scene, sizes::Sizes};
+pub(crate) use self::{mask::Mask, terms::Terms};
 use crate::{Config, demand::Demand, grid::Grid};
 
 /// A coded frame as it comes.
@@ -27,6 +33,8 @@ pub(crate) struct Coded {
     pub(crate) pts_us: i64,
     /// This machine's clock when it came, in Unix microseconds.
     pub(crate) came_us: i64,
+    /// How long it waited for the decoder, in microseconds.
+    pub(crate) late_us: i64,
 }
 
 /// What becomes of a decoded picture.
@@ -42,7 +50,9 @@ pub(crate) enum Fate {
 
 /// One camera's watch, over bodies of coded frames of any type.
 pub(crate) struct Idle<B> {
-    quiet_us: i64,
+    /// `None` for one that does not rest.
+    quiet_us: Option<i64>,
+    live: Option<v1::Priority>,
     demand: Arc<Demand>,
     state: State,
     held: Hold<B>,
@@ -58,6 +68,7 @@ pub(crate) struct Idle<B> {
     /// Key frames given to the decoder that did not come out.
     owed: usize,
     left_out: u64,
+    late: u64,
     /// Sizes woke it, and nothing was seen to move yet.
     unsure: bool,
     /// The latest frame's time in the stream, and when it came.
@@ -72,8 +83,8 @@ enum State {
     Awake,
     /// Key frames are looked at.
     Resting,
-    /// It is to wake, and what the next frames refer to is gone: it waits for a key frame.
-    Waking,
+    /// What the next frames refer to is gone, given up while it rested or because it was late: it waits for a key frame.
+    Joining { late: bool },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,15 +100,19 @@ enum Due {
 const LOOK_US: i64 = 900_000;
 /// A scene that is awake is looked at this often.
 const WATCH_US: i64 = 180_000;
+/// Frames that waited so long for the decoder give way. Well below the two seconds after which a picture is not worth
+/// having, and more than it takes to decode what was held.
+const LATE_US: i64 = 1_000_000;
 /// Decoders that reorder hold a key frame back until the next; one that owes more gives nothing.
 const OWED: usize = 3;
 /// What is held at most is due at once, and a few more that a decoder reorders.
 const DUE: usize = 1100;
 
 impl<B: Clone> Idle<B> {
-    pub(crate) fn new(config: &Config, demand: Arc<Demand>) -> Self {
+    pub(crate) fn new(config: &Config, terms: Terms, demand: Arc<Demand>) -> Self {
         Self {
-            quiet_us: (config.idle_after_s * 1e6) as i64,
+            quiet_us: terms.rests.then_some((config.idle_after_s * 1e6) as i64),
+            live: terms.live,
             demand,
             state: State::Awake,
             held: Hold::new((config.idle_hold_mib * 1024.0 * 1024.0) as usize),
@@ -109,6 +124,7 @@ impl<B: Clone> Idle<B> {
             looked_us: None,
             owed: 0,
             left_out: 0,
+            late: 0,
             unsure: false,
             latest_us: 0,
             arrived: 0,
@@ -119,6 +135,11 @@ impl<B: Clone> Idle<B> {
     /// From now on nothing that moves there wakes it.
     pub(crate) fn cover(&mut self, mask: Mask) {
         self.scene.cover(mask);
+    }
+
+    /// Whose frames are decoded first; `None` for footage that is never late.
+    pub(crate) fn live(&self) -> Option<v1::Priority> {
+        self.live
     }
 
     /// Takes a frame. `true` when it goes to the decoder as it is; else what does is in [`Self::next`].
@@ -132,8 +153,9 @@ impl<B: Clone> Idle<B> {
             self.sizes.look(frame.pts_us, frame.bytes)
         };
         match self.state {
-            State::Awake => {
-                if !(frame.key && self.is_quiet(frame.pts_us)) {
+            State::Awake | State::Joining { .. } if frame.key => {
+                if !self.is_quiet(frame.pts_us) {
+                    self.state = State::Awake;
                     return true;
                 }
                 if std::mem::take(&mut self.unsure) {
@@ -145,11 +167,13 @@ impl<B: Clone> Idle<B> {
                 self.owed = 0;
                 self.look(frame, body);
             }
-            State::Waking if frame.key => {
-                self.state = State::Awake;
-                return true;
+            State::Awake if frame.late_us <= LATE_US => return true,
+            State::Awake => {
+                self.state = State::Joining { late: true };
+                self.late += 1;
             }
-            State::Waking => self.left_out += 1,
+            State::Joining { late: true } => self.late += 1,
+            State::Joining { late: false } => self.left_out += 1,
             State::Resting => {
                 let far = self.looked_us.is_none_or(|at| !(0..LOOK_US).contains(&(frame.pts_us - at)));
                 if frame.key && far {
@@ -192,7 +216,8 @@ impl<B: Clone> Idle<B> {
                 Fate::Unchanged(came_us)
             }
             due => {
-                if self.looked_us.is_none_or(|at| !(0..WATCH_US).contains(&(pts_us - at))) {
+                let far = self.looked_us.is_none_or(|at| !(0..WATCH_US).contains(&(pts_us - at)));
+                if far && self.quiet_us.is_some() {
                     self.looked_us = Some(pts_us);
                     self.watch(pts_us, picture);
                 }
@@ -204,9 +229,19 @@ impl<B: Clone> Idle<B> {
         }
     }
 
-    /// Frames that were never decoded since it was asked last, and the time in the stream of the latest frame.
-    pub(crate) fn left_out(&mut self) -> (u64, i64) {
-        (std::mem::take(&mut self.left_out), self.latest_us)
+    /// Frames that were never decoded since it was asked last, by reason.
+    pub(crate) fn left_out(&mut self) -> [(&'static str, u64); 2] {
+        [("idle", std::mem::take(&mut self.left_out)), ("late", std::mem::take(&mut self.late))]
+    }
+
+    /// Time in the stream of the latest frame, in microseconds.
+    pub(crate) fn latest_us(&self) -> i64 {
+        self.latest_us
+    }
+
+    /// Nothing moves.
+    pub(crate) fn rests(&self) -> bool {
+        self.state == State::Resting
     }
 
     /// Frames that came, whatever becomes of them.
@@ -238,9 +273,10 @@ impl<B: Clone> Idle<B> {
             self.moved_us = Some(pts_us);
             return false;
         }
+        let Some(quiet_us) = self.quiet_us else { return false };
         // A decoder that gives no pictures says nothing of what moves.
-        let sees = self.looked_us.is_some_and(|at| (0..LOOK_US).contains(&(pts_us - at)));
-        sees && pts_us - since >= self.quiet_us
+        let sees = self.looked_us.is_some_and(|at| (0..quiet_us).contains(&(pts_us - at)));
+        sees && pts_us - since >= quiet_us
     }
 
     /// Gives a key frame to the decoder, to be looked at.
@@ -273,7 +309,7 @@ impl<B: Clone> Idle<B> {
     /// Something moved. What is held is decoded through, from the key frame that it begins with.
     fn wake(&mut self, pts_us: i64) {
         self.moved_us = Some(pts_us);
-        self.state = if self.held.is_broken() { State::Waking } else { State::Awake };
+        self.state = if self.held.is_broken() { State::Joining { late: false } } else { State::Awake };
         if self.held.is_key_alone() {
             self.held.clear();
         }
@@ -286,8 +322,6 @@ impl<B: Clone> Idle<B> {
 
 #[cfg(test)]
 mod tests {
-    use cortex_proto::v1;
-
     use super::*;
     use crate::grid::tests::drawn;
 
@@ -302,6 +336,8 @@ mod tests {
         moves: i64,
         /// From this frame on coded frames are larger.
         grows: i64,
+        /// While they wait: how long the next one did.
+        busy: Option<i64>,
     }
 
     const GOP: i64 = 50;
@@ -315,18 +351,32 @@ mod tests {
         fn new(hold_mib: f32) -> Self {
             let demand = Arc::<Demand>::default();
             let config = Config { idle_hold_mib: hold_mib, ..Config::default() };
-            let idle = Idle::new(&config, Arc::clone(&demand));
-            Self { idle, demand, decoded: Vec::new(), fates: Vec::new(), moves: NEVER, grows: NEVER }
+            let terms = Terms { rests: true, live: Some(v1::Priority::Normal) };
+            let idle = Idle::new(&config, terms, Arc::clone(&demand));
+            Self {
+                idle,
+                demand,
+                busy: None,
+                decoded: Vec::new(),
+                fates: Vec::new(),
+                moves: NEVER,
+                grows: NEVER,
+            }
         }
 
         fn run(&mut self, frames: std::ops::Range<i64>) {
             for frame in frames {
                 let bytes = if frame >= self.grows { 9000 } else { 1000 + (frame * 7919 % 200) as usize };
+                let (key, pts_us) = (frame % GOP == 0, pts(frame));
                 let coded =
-                    Coded { key: frame % GOP == 0, bytes, pts_us: pts(frame), came_us: pts(frame) + 7 };
-                if self.idle.coded(coded, frame) {
+                    Coded { key, bytes, pts_us, came_us: pts_us + 7, late_us: self.busy.unwrap_or_default() };
+                let goes_on = self.idle.coded(coded, frame);
+                if goes_on {
                     self.decode(frame);
                 }
+                // A decoder that needs twice the time; what it is not given costs nothing.
+                let waits = |late: i64| if goes_on { late + pts(1) } else { (late - pts(1)).max(0) };
+                self.busy = self.busy.map(waits);
                 while let Some(next) = self.idle.next() {
                     self.decode(next);
                 }
@@ -358,11 +408,11 @@ mod tests {
         plant.run(0..1000);
         assert_eq!(plant.delivered(), (0..150).collect::<Vec<_>>(), "awake until it was quiet for 5 s");
         assert_eq!(plant.decoded[150..], (3..20).map(|key| key * GOP).collect::<Vec<_>>());
-        let (count, _) = plant.idle.left_out();
+        let [(_, count), _] = plant.idle.left_out();
         assert_eq!(plant.fates.len() as u64 + count, 1000 - 49, "and 49 are held");
         assert_eq!(plant.idle.settled_us(), Some(pts(950) + 7));
         plant.idle.end();
-        assert_eq!(plant.idle.left_out().0, 49);
+        assert_eq!(plant.idle.left_out(), [("idle", 49), ("late", 0)]);
     }
 
     #[test]
@@ -374,7 +424,8 @@ mod tests {
         assert_eq!(plant.delivered()[150..], (501..530).collect::<Vec<_>>());
         assert!(plant.fates.contains(&(501, Fate::Deliver(Some(pts(501) + 7)))));
         let unchanged = plant.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Unchanged(_))).count();
-        assert_eq!(150 + 29 + unchanged as u64 + plant.idle.left_out().0, 530, "each frame counts once");
+        let [(_, count), _] = plant.idle.left_out();
+        assert_eq!(150 + 29 + unchanged as u64 + count, 530, "each frame counts once");
     }
 
     #[test]
@@ -413,12 +464,31 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_too_late_gives_way_up_to_the_next_key_frame_and_rest_comes_all_the_same() {
+        let mut plant = Plant::new(4.0);
+        plant.busy = Some(0);
+        plant.moves = 0;
+        plant.run(0..500);
+        let decoded = plant.decoded.len() as u64;
+        assert!((0..10).all(|key| plant.decoded.contains(&(key * GOP))), "every key frame");
+        let whole = plant.decoded.windows(2).all(|two| two[1] == two[0] + 1 || two[1] % GOP == 0);
+        assert!(whole, "nothing is decoded whose reference is gone");
+        assert_eq!(plant.idle.left_out(), [("idle", 0), ("late", 500 - decoded)]);
+        assert!((200..=300).contains(&decoded), "what it can do: {decoded}");
+        assert!(plant.busy.is_some_and(|late| late <= LATE_US + pts(1)), "and no later than it may be");
+        plant.moves = NEVER;
+        plant.run(500..1000);
+        assert!(plant.idle.rests());
+    }
+
+    #[test]
     fn a_decoder_that_gives_nothing_is_no_still_camera() {
         let mut plant = Plant::new(4.0);
         plant.run(0..500);
         // Frames arrive, nothing comes out: the supervisor must see that no picture comes.
         for frame in 500..1500 {
-            let coded = Coded { key: frame % GOP == 0, bytes: 1000, pts_us: pts(frame), came_us: 0 };
+            let coded =
+                Coded { key: frame % GOP == 0, bytes: 1000, pts_us: pts(frame), came_us: 0, late_us: 0 };
             plant.idle.coded(coded, frame);
             while plant.idle.next().is_some() {}
         }
