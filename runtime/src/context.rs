@@ -85,7 +85,7 @@ impl Context {
         });
     }
 
-    /// Publishes one message to a partition. It begins a trace, if it is drawn.
+    /// Publishes one message to a partition. An event begins a trace.
     pub fn publish<M: Message>(
         &self,
         message: M,
@@ -93,7 +93,7 @@ impl Context {
         writer: &Writer,
     ) -> Result<(), crate::bus::Error> {
         let work = Work::begin(M::TOPIC);
-        let message = Outgoing { trace: work.traceparent(), ..Outgoing::new(message, partition) };
+        let message = Outgoing { trace: work.carries(), ..Outgoing::new(message, partition) };
         self.bus.publish(&[message], writer)
     }
 

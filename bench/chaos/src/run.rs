@@ -43,8 +43,8 @@ pub(crate) struct Setting {
 }
 
 const STEADY: Duration = Duration::from_secs(15);
-/// The same after the fault: a whole round of the clip is not needed, a few events are.
-const SETTLED: Duration = Duration::from_secs(12);
+/// The same after the fault, and for as long as GLib's pool keeps threads that nobody needs: 15 s.
+const SETTLED: Duration = Duration::from_secs(20);
 /// How long cameras may take to begin, and to come back when all is over.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// A camera is awake when it was analysed so lately.

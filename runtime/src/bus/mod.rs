@@ -46,7 +46,7 @@ pub struct Outgoing {
     pub key: Arc<str>,
     /// What it wins over, where the newest wins.
     pub slot: String,
-    /// W3C `traceparent` of what led to it.
+    /// Of what led to it: W3C `traceparent`, and behind a space `tracestate`.
     pub trace: Option<String>,
     /// The message.
     pub body: Body,
@@ -68,7 +68,7 @@ pub struct Record {
     pub slot: Arc<str>,
     /// Who wrote it.
     pub writer: Writer,
-    /// W3C `traceparent`.
+    /// W3C `traceparent`, and behind a space `tracestate`.
     pub trace: Option<String>,
     /// The message.
     pub body: Body,

@@ -94,7 +94,8 @@ pub struct Telemetry {
     pub format: Format,
     /// OTLP collector (gRPC) for traces and metrics, e.g. `http://127.0.0.1:4317`; empty for none.
     pub otlp: String,
-    /// Share of frames that are traced through all stages, 0 to 1; only with `otlp`.
+    /// Share of frames that are traced through all stages, 0 to 1; only with `otlp`. Those that lead to an anomaly, a match
+    /// or a dead letter always are.
     pub traced: f64,
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use cortex_proto::{Topic, topics, topics::Class, v1};
@@ -24,6 +24,7 @@ use crate::{
     collector::Collector,
     stage::{Clock, Fatal, Input, Key, Poison, Snapshot, Stage},
     store::{self, StoredRow, table},
+    telemetry::trace::Work,
 };
 
 /// Decisions that wait at most. One is a few kilobytes, so this is what a worker may take of memory while the store is
@@ -86,7 +87,10 @@ impl<S: Stage> Worker<S> {
             fact,
             time_us: wall_clock(),
         };
-        let letters = vec![Letter::seal(&Outgoing::new(dead, record.partition))];
+        let mut work = Work::go_on(S::NAME, record.topic, record.trace.as_deref(), SystemTime::now(), 1);
+        work.led_to([&topics::DEAD]);
+        let dead = Outgoing { trace: work.carries(), ..Outgoing::new(dead, record.partition) };
+        let letters = vec![Letter::seal(&dead)];
         self.decide(key, Decision { rows: Vec::new(), letters });
     }
 

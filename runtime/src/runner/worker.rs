@@ -109,7 +109,7 @@ impl<S: Stage> Worker<S> {
             if S::CLOCK == Clock::Wall && self.ticked.elapsed() >= Duration::from_secs(1) {
                 self.ticked = Instant::now();
                 for key in self.keys.keys().cloned().collect::<Vec<_>>() {
-                    self.tick(&key, StreamTime(wall_clock()))?;
+                    self.tick(&key, StreamTime(wall_clock()), Work::NONE)?;
                 }
             }
             self.carry_out(false)?;
@@ -224,15 +224,15 @@ impl<S: Stage> Worker<S> {
         let seen = if inputs.is_empty() { Vec::new() } else { self.infer(&inputs) };
         let mut seen: HashMap<usize, Result<S::Seen, Poison>> = models.into_iter().zip(seen).collect();
         for (index, item) in items.iter().enumerate() {
+            let carried = item.record.trace.as_deref();
+            let work = Work::go_on(S::NAME, item.record.topic, carried, since, items.len());
             if let Some(now) = item.input.heartbeat() {
                 self.took(&item.key, &item.record);
-                self.tick(&item.key, now)?;
+                self.tick(&item.key, now, work)?;
                 continue;
             }
-            let trace = item.record.trace.as_deref();
-            let work = Work::go_on(S::NAME, item.record.topic, trace, since, items.len());
             match seen.remove(&index).unwrap_or_else(|| Ok(S::Seen::default())) {
-                Ok(seen) => self.apply(item, seen, work.traceparent())?,
+                Ok(seen) => self.apply(item, seen, work)?,
                 Err(poison) => {
                     self.took(&item.key, &item.record);
                     self.bury(&item.key, &item.record, &poison);
@@ -263,7 +263,7 @@ impl<S: Stage> Worker<S> {
         }
     }
 
-    fn apply(&mut self, item: &Item<S::In>, seen: S::Seen, trace: Option<String>) -> Result<(), Fatal> {
+    fn apply(&mut self, item: &Item<S::In>, seen: S::Seen, work: Work) -> Result<(), Fatal> {
         let mut out = Collector::new(item.record.partition);
         let applied =
             catch_unwind(AssertUnwindSafe(|| self.stage.apply(&item.key, &item.input, seen, &mut out)));
@@ -275,7 +275,7 @@ impl<S: Stage> Worker<S> {
         match applied {
             Ok(result) => {
                 result?;
-                out.messages.iter_mut().for_each(|message| message.trace.clone_from(&trace));
+                trace(work, &mut out);
                 self.say(&item.key, out)
             }
             Err(_) => {
@@ -286,7 +286,7 @@ impl<S: Stage> Worker<S> {
         }
     }
 
-    fn tick(&mut self, key: &Key, now: StreamTime) -> Result<(), Fatal> {
+    fn tick(&mut self, key: &Key, now: StreamTime, work: Work) -> Result<(), Fatal> {
         let Some(state) = self.keys.get(key) else { return Ok(()) };
         let mut out = Collector::new(state.partition);
         if catch_unwind(AssertUnwindSafe(|| self.stage.tick(key, now, &mut out))).is_err() {
@@ -297,6 +297,7 @@ impl<S: Stage> Worker<S> {
         if !out.messages.is_empty() || !out.rows.is_empty() {
             self.keys.entry(key.clone()).and_modify(|state| state.changed = true);
         }
+        trace(work, &mut out);
         self.say(key, out)
     }
 
@@ -312,4 +313,11 @@ impl<S: Stage> Worker<S> {
             state.took(record);
         }
     }
+}
+
+/// Ends work on an input; what came of it carries its trace.
+fn trace(mut work: Work, out: &mut Collector) {
+    work.led_to(out.messages.iter().map(|message| message.topic));
+    let carried = work.carries();
+    out.messages.iter_mut().for_each(|message| message.trace.clone_from(&carried));
 }

@@ -7,15 +7,15 @@ pub(crate) mod trace;
 
 use std::{sync::Arc, time::Duration};
 
-use opentelemetry::{KeyValue, global, trace::TracerProvider};
-use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig};
+use opentelemetry::{KeyValue, global};
+use opentelemetry_otlp::{MetricExporter, WithExportConfig};
 use opentelemetry_sdk::{
     Resource,
     metrics::{PeriodicReader, SdkMeterProvider},
-    trace::{Sampler, SdkTracerProvider},
 };
 use prometheus::{Encoder, Registry, TextEncoder};
 
+use self::trace::Spans;
 use crate::config;
 
 pub use stage::StageMetrics;
@@ -27,7 +27,7 @@ pub struct Telemetry(Arc<Inner>);
 struct Inner {
     registry: Registry,
     meters: SdkMeterProvider,
-    tracers: Option<SdkTracerProvider>,
+    spans: Option<Arc<Spans>>,
 }
 
 /// What went wrong with telemetry.
@@ -48,10 +48,7 @@ impl Telemetry {
     /// # Errors
     /// The filter is none, the collector's address is none, or logging has begun already.
     pub fn start(config: &config::Telemetry, process: &'static str) -> Result<Self, Error> {
-        let telemetry = Self::export(&config.otlp, config.traced, process)?;
-        if let Some(tracers) = &telemetry.0.tracers {
-            trace::to(tracers.tracer("cortex"));
-        }
+        let telemetry = Self::export(&config.otlp, Some(config.traced), process)?;
         logs::start(config)?;
         Ok(telemetry)
     }
@@ -61,27 +58,21 @@ impl Telemetry {
     /// # Errors
     /// The collector's address is none.
     pub fn measure(otlp: &str, process: &'static str) -> Result<Self, Error> {
-        Self::export(otlp, 0.0, process)
+        Self::export(otlp, None, process)
     }
 
-    fn export(otlp: &str, traced: f64, process: &'static str) -> Result<Self, Error> {
+    /// `traced` is the share of traces that are drawn; `None` tells of none at all.
+    fn export(otlp: &str, traced: Option<f64>, process: &'static str) -> Result<Self, Error> {
         let registry = Registry::new();
-        let resource = Resource::builder()
-            .with_service_name(process)
-            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-            .build();
         let reader = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build();
         let reader = reader.map_err(|error| Error::new("make metrics for Prometheus", error))?;
-        let mut meters = SdkMeterProvider::builder().with_resource(resource.clone()).with_reader(reader);
-        let mut tracers = None;
+        let mut meters = SdkMeterProvider::builder().with_resource(resource(process)).with_reader(reader);
+        let mut spans = None;
         if !otlp.is_empty() {
             let failed = |error| Error::new("make the exporter for `telemetry.otlp`", error);
             let metrics = MetricExporter::builder().with_tonic().with_endpoint(otlp).with_timeout(PATIENCE);
             meters = meters.with_reader(PeriodicReader::builder(metrics.build().map_err(failed)?).build());
-            let spans = SpanExporter::builder().with_tonic().with_endpoint(otlp).with_timeout(PATIENCE);
-            let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(traced)));
-            let provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampler);
-            tracers = Some(provider.with_batch_exporter(spans.build().map_err(failed)?).build());
+            spans = traced.map(|traced| Spans::start(process, otlp, traced)).transpose().map_err(failed)?;
         }
         let meters = meters.build();
         global::set_meter_provider(meters.clone());
@@ -91,7 +82,7 @@ impl Telemetry {
             1,
             &[KeyValue::new("version", env!("CARGO_PKG_VERSION")), KeyValue::new("process", process)],
         );
-        Ok(Self(Arc::new(Inner { registry, meters, tracers })))
+        Ok(Self(Arc::new(Inner { registry, meters, spans })))
     }
 
     /// Everything measured, in the text format of Prometheus.
@@ -111,11 +102,17 @@ impl Telemetry {
     /// The collector did not take it.
     pub fn shutdown(&self) -> Result<(), Error> {
         let failed = |error| Error::new("send the last telemetry", error);
-        if let Some(tracers) = &self.0.tracers {
-            tracers.shutdown_with_timeout(PATIENCE).map_err(failed)?;
+        if let Some(spans) = &self.0.spans {
+            spans.shutdown(PATIENCE).map_err(failed)?;
         }
         self.0.meters.shutdown_with_timeout(PATIENCE).map_err(failed)
     }
+}
+
+/// What a service says of itself.
+fn resource(service: &'static str) -> Resource {
+    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    Resource::builder().with_service_name(service).with_attribute(version).build()
 }
 
 impl Error {

@@ -20,7 +20,8 @@ use crate::keys::Key;
 const OWNER: &str = "cortex-owner";
 const TERM: &str = "cortex-term";
 const KEY: &str = "cortex-key";
-const TRACE: &str = "traceparent";
+const TRACE_PARENT: &str = "traceparent";
+const TRACE_STATE: &str = "tracestate";
 
 /// Tells this process's messages from those of others; with a count it is a CloudEvents id.
 static PROCESS: LazyLock<String> = LazyLock::new(|| {
@@ -38,7 +39,7 @@ pub(super) fn headers(message: &Outgoing, writer: &Writer) -> OwnedHeaders {
         Some(owner) => format!("/cortex/{owner}"),
         None => "/cortex".to_owned(),
     };
-    let mut headers = OwnedHeaders::new_with_capacity(9);
+    let mut headers = OwnedHeaders::new_with_capacity(10);
     let mut add = |key: &str, value: &str| {
         let grown = std::mem::take(&mut headers).insert(Header { key, value: Some(value) });
         headers = grown;
@@ -49,7 +50,11 @@ pub(super) fn headers(message: &Outgoing, writer: &Writer) -> OwnedHeaders {
     add("ce_type", message.topic.message);
     add("content-type", message.topic.content_type());
     if let Some(trace) = &message.trace {
-        add(TRACE, trace);
+        let (parent, state) = trace.split_once(' ').unwrap_or((trace, ""));
+        add(TRACE_PARENT, parent);
+        if !state.is_empty() {
+            add(TRACE_STATE, state);
+        }
     }
     if let Some(owner) = &writer.owner {
         add(OWNER, owner);
@@ -108,7 +113,10 @@ pub(super) fn record(
         key: header(KEY).unwrap_or(slot).into(),
         slot: slot.into(),
         writer,
-        trace: header(TRACE).map(str::to_owned),
+        trace: header(TRACE_PARENT).map(|parent| match header(TRACE_STATE) {
+            Some(state) => format!("{parent} {state}"),
+            None => parent.to_owned(),
+        }),
         body,
     })
 }
