@@ -196,6 +196,9 @@ fn list(told: &[(f64, News)]) -> String {
     told.iter().map(|(at_s, news)| format!("; {at_s:.1} s: {}", news.why)).collect()
 }
 
+/// Of the yard's light, that leaves something to be seen: its darkest parts are black, its brightest are not.
+const LEAST_LIGHT: f64 = 0.2;
+
 /// A still yard with much noise, whose light changes: lamps, clouds, dusk, infrared.
 fn yard(hours: f64) -> anyhow::Result<()> {
     let (width, height) = (320_usize, 180_usize);
@@ -208,6 +211,8 @@ fn yard(hours: f64) -> anyhow::Result<()> {
         let lamp = if minute % 7 == 3 { 0.55 } else { 1.0 };
         let cloud = 0.85 + 0.15 * (at_s / 20.0).sin();
         let dusk = 0.65 + 0.35 * (at_s / 600.0).cos();
+        // With less there is nothing to be seen, which is told to be so.
+        let light = f64::max(lamp * cloud * dusk, LEAST_LIGHT);
         // At night infrared light: flatter, brighter shadows, more noise.
         let (base, gain, noise) = if minute % 20 > 14 { (25.0, 0.6, 9) } else { (0.0, 1.0, 5) };
         let pixels = (0..width * height).map(|at| {
@@ -216,7 +221,7 @@ fn yard(hours: f64) -> anyhow::Result<()> {
             let hash = (x / 14).wrapping_mul(2_654_435_761) ^ (y / 12).wrapping_mul(40_503);
             let still = 50.0 + (hash % 97) as f64 + ((x * 7 + y * 3) % 16) as f64;
             let noise = f64::from((seed >> 24) as i32 % (2 * noise + 1) - noise);
-            (base + gain * lamp * cloud * dusk * still + noise).clamp(16.0, 235.0) as u8
+            (base + gain * light * still + noise).clamp(16.0, 235.0) as u8
         });
         let picture = Luma { width, height, pixels: pixels.collect() }.picture()?;
         told.extend(health.look(&picture, (at_s * 1e6) as i64).into_iter().map(|news| (at_s, news)));

@@ -172,7 +172,7 @@ impl Health {
             self.recent.pop_front();
         }
         let (seen_us, before) = self.recent.front()?;
-        (at_us - seen_us >= APART_US).then(|| sight.noise(before))
+        sight.noise(before).filter(|_| at_us - seen_us >= APART_US)
     }
 }
 

@@ -24,6 +24,10 @@ pub(crate) struct Sight {
 
 /// From this luma on a cell counts as clipped; white is 235 (ITU-R BT.601).
 const CLIPPED: f32 = 230.0;
+/// Up to this luma a pixel may be black, which is 16 (ITU-R BT.601).
+const BLACK: u8 = 20;
+/// One pixel of so many must be neither black nor white for its noise to be that of the picture.
+const GREY: usize = 8;
 /// Lines on which pixels are read, and pixels between two that are.
 const LINES: usize = 48;
 const STEP: usize = 8;
@@ -61,16 +65,23 @@ impl Sight {
     }
 
     /// The mean difference of their pixels in grey levels, without the quarter that differs most: noise, since what moves
-    /// covers less.
-    pub(crate) fn noise(&self, other: &Self) -> f32 {
+    /// covers less. Black and white pixels have none, whatever the sensor does; `None` where there is hardly anything else.
+    pub(crate) fn noise(&self, other: &Self) -> Option<f32> {
         let mut counts = [0_usize; 256];
-        self.pixels.iter().zip(&other.pixels).for_each(|(a, b)| counts[usize::from(a.abs_diff(*b))] += 1);
-        let all = self.pixels.len() * 3 / 4;
+        let grey = |pixel: u8| pixel > BLACK && f32::from(pixel) < CLIPPED;
+        for (a, b) in self.pixels.iter().zip(&other.pixels).filter(|(a, b)| grey(**a) && grey(**b)) {
+            counts[usize::from(a.abs_diff(*b))] += 1;
+        }
+        let grey = counts.iter().sum::<usize>();
+        if grey * GREY < self.pixels.len() {
+            return None;
+        }
+        let all = grey * 3 / 4;
         let (mut left, mut sum) = (all, 0);
         for (level, count) in counts.iter().enumerate() {
             let taken = left.min(*count);
             (left, sum) = (left - taken, sum + taken * level);
         }
-        sum as f32 / all.max(1) as f32
+        Some(sum as f32 / all.max(1) as f32)
     }
 }
