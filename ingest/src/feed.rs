@@ -41,6 +41,8 @@ pub(crate) struct Arrival {
     pub(crate) now_us: i64,
     /// Width and height in pixels.
     pub(crate) size: (usize, usize),
+    /// It is the only one for long, of a camera that rests.
+    pub(crate) rare: bool,
 }
 
 /// One camera's numbering, shared by the pipeline and who supervises it.
@@ -124,7 +126,7 @@ impl Feed {
     /// A picture came; `share` of those that are due are wanted. Answers the frame to
     /// publish, without its picture, or the reason why it is left out.
     pub(crate) fn deliver(&mut self, arrival: Arrival, share: f32) -> Result<v1::Frame, &'static str> {
-        let Arrival { role, stamp, now_us, size } = arrival;
+        let Arrival { role, stamp, now_us, size, rare } = arrival;
         self.seen = Some(Instant::now());
         self.received += 1;
         self.source = size;
@@ -158,7 +160,7 @@ impl Feed {
             }
             self.owed -= 1.0;
         }
-        let models = self.n.is_multiple_of(self.detect_every);
+        let models = rare || self.n.is_multiple_of(self.detect_every);
         let plan = if models { v1::Plan::Detect } else { v1::Plan::Carry };
         let mut frame = self.frame(role, seq, time_us, now_us);
         frame.plan = plan as i32;
@@ -318,7 +320,7 @@ mod tests {
 
     fn at(pts_us: i64, now_us: i64) -> Arrival {
         let stamp = Stamp { pts_us, camera_us: None };
-        Arrival { role: v1::Role::Main, stamp, now_us, size: (1, 1) }
+        Arrival { role: v1::Role::Main, stamp, now_us, size: (1, 1), rare: false }
     }
 
     #[test]
@@ -342,6 +344,10 @@ mod tests {
             .collect();
         let detect = |n: usize| if n.is_multiple_of(5) { v1::Plan::Detect } else { v1::Plan::Carry } as i32;
         assert_eq!(plans, (0..15).map(detect).collect::<Vec<_>>());
+        let mut rare =
+            |i: i64| feed.deliver(Arrival { rare: true, ..at(i * 50_000, 1_000_000 + i * 50_000) }, 1.0);
+        let plans = [rare(40), rare(240), rare(440)].map(|frame| frame.unwrap().plan);
+        assert_eq!(plans, [v1::Plan::Detect as i32; 3], "what stands there must be seen");
     }
 
     #[test]

@@ -59,6 +59,7 @@ impl Outlet {
             (fate, idle.left_out())
         });
         let (mut came_us, size) = (wall_clock(), (picture.width(), picture.height()));
+        let rare = matches!(fate, Some((Fate::Unchanged(_), _)));
         if let Some((fate, left_out)) = fate {
             left_out.into_iter().for_each(|(reason, count)| self.leave_out(reason, count));
             match fate {
@@ -73,7 +74,7 @@ impl Outlet {
             }
         }
         self.watch(&picture, came_us);
-        let arrival = Arrival { role: self.role, stamp, now_us: came_us, size };
+        let arrival = Arrival { role: self.role, stamp, now_us: came_us, size, rare };
         let share = self.demand.share(taken);
         let frame = {
             let mut feed = lock(&self.feed);

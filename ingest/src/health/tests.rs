@@ -90,6 +90,6 @@ fn light_night_and_a_lorry_are_no_faults() {
     let lorry: Change = |x, y, luma, _| if x > 60 && y > 30 { 90 + (x % 7) as i32 } else { luma };
     assert_eq!(yard.run(5, lorry), []);
     assert_eq!(yard.run(10, |_, _, luma, _| luma), []);
-    let dark: Change = |_, _, luma, _| luma / 4;
+    let dark: Change = |x, y, _, frame| texture(x, y) / 4 + noise(x, y, frame);
     assert_eq!(yard.run(60, dark), [], "most of it is black, and black has no noise");
 }
