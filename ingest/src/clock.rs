@@ -22,6 +22,14 @@ pub(crate) struct Stamp {
     pub(crate) camera_us: Option<i64>,
 }
 
+impl Stamp {
+    /// Of another picture of the same stream.
+    pub(crate) fn at(self, pts_us: i64) -> Self {
+        let camera_us = self.camera_us.map(|camera_us| camera_us.saturating_add(pts_us - self.pts_us));
+        Self { pts_us, camera_us }
+    }
+}
+
 /// What a stamp says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {

@@ -52,7 +52,7 @@ impl Outlet {
         if self.stop.is_cancelled() {
             return;
         }
-        let taken = Instant::now();
+        let (taken, mut stamp) = (Instant::now(), stamp);
         let fate = self.idle.as_ref().map(|idle| {
             let mut idle = valve::lock(idle);
             let fate = idle.decoded(stamp.pts_us, &picture);
@@ -69,7 +69,8 @@ impl Outlet {
                     lock(&self.feed).see(size);
                     return self.leave_out("unchanged", 1);
                 }
-                Fate::Unchanged(at_us) | Fate::Deliver(Some(at_us)) => came_us = at_us,
+                Fate::Unchanged(at_us) => came_us = at_us,
+                Fate::Deliver(Some(when)) => (came_us, stamp) = (when.came_us, stamp.at(when.pts_us)),
                 Fate::Deliver(None) => {}
             }
         }

@@ -40,12 +40,21 @@ pub(crate) struct Coded {
 /// What becomes of a decoded picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is for everybody; it came then, or just now.
-    Deliver(Option<i64>),
+    /// It is for everybody; it is of then, or of now, as it says itself.
+    Deliver(Option<When>),
     /// A key frame in which nothing moved.
     Unchanged(i64),
     /// It was decoded for others' sake.
     Void,
+}
+
+/// What a picture is of that was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct When {
+    /// Its time in the stream, in microseconds.
+    pub(crate) pts_us: i64,
+    /// This machine's clock when it came, in Unix microseconds.
+    pub(crate) came_us: i64,
 }
 
 /// One camera's watch, over bodies of coded frames of any type.
@@ -58,9 +67,11 @@ pub(crate) struct Idle<B> {
     held: Hold<B>,
     sizes: Sizes,
     scene: Scene,
-    /// To be decoded next, in this order.
-    out: VecDeque<B>,
-    /// What is to become of pictures that are not decoded yet, by their time in the stream.
+    /// To be decoded next, in this order, each at its time for the decoder, in microseconds.
+    out: VecDeque<(i64, B)>,
+    /// The latest of those times.
+    given_us: i64,
+    /// What is to become of pictures that are not decoded yet, by their time for the decoder.
     due: VecDeque<(i64, Due)>,
     /// When something moved last, and when the scene was looked at last.
     moved_us: Option<i64>,
@@ -91,8 +102,8 @@ enum State {
 enum Due {
     /// A look, at a key frame that came then.
     Look(i64),
-    /// It goes out, and came then.
-    Deliver(i64),
+    /// It goes out, as of then.
+    Deliver(When),
     Void,
 }
 
@@ -119,6 +130,7 @@ impl<B: Clone> Idle<B> {
             sizes: Sizes::default(),
             scene: Scene::default(),
             out: VecDeque::new(),
+            given_us: i64::MIN,
             due: VecDeque::new(),
             moved_us: None,
             looked_us: None,
@@ -190,12 +202,12 @@ impl<B: Clone> Idle<B> {
         false
     }
 
-    /// The next frame for the decoder.
-    pub(crate) fn next(&mut self) -> Option<B> {
+    /// The next frame for the decoder, and at which time it is to have it, in microseconds.
+    pub(crate) fn next(&mut self) -> Option<(i64, B)> {
         self.out.pop_front()
     }
 
-    /// A picture came out of the decoder.
+    /// A picture came out of the decoder, at the time at which it was given.
     pub(crate) fn decoded(&mut self, pts_us: i64, picture: &Picture) -> Fate {
         let place = self.due.iter().position(|(due_us, _)| *due_us == pts_us);
         let due = place.and_then(|place| self.due.remove(place)).map(|(_, due)| due);
@@ -210,21 +222,23 @@ impl<B: Clone> Idle<B> {
                     // A key frame with nothing around it goes out as it is; else it comes again, in its turn.
                     let alone = self.held.is_key_alone();
                     self.wake(pts_us);
-                    return if alone { Fate::Deliver(Some(came_us)) } else { Fate::Void };
+                    return if alone { Fate::Deliver(Some(When { pts_us, came_us })) } else { Fate::Void };
                 }
                 self.left_out += self.held.forget_before(pts_us);
                 Fate::Unchanged(came_us)
             }
             due => {
+                let when = match due {
+                    Some(Due::Deliver(when)) => Some(when),
+                    _ => None,
+                };
+                let pts_us = when.map_or(pts_us, |when| when.pts_us);
                 let far = self.looked_us.is_none_or(|at| !(0..WATCH_US).contains(&(pts_us - at)));
                 if far && self.quiet_us.is_some() {
                     self.looked_us = Some(pts_us);
                     self.watch(pts_us, picture);
                 }
-                Fate::Deliver(match due {
-                    Some(Due::Deliver(came_us)) => Some(came_us),
-                    _ => None,
-                })
+                Fate::Deliver(when)
             }
         }
     }
@@ -284,7 +298,8 @@ impl<B: Clone> Idle<B> {
         self.looked_us = Some(frame.pts_us);
         self.owed += 1;
         self.due(frame.pts_us, Due::Look(frame.came_us));
-        self.out.push_back(body.clone());
+        self.given_us = frame.pts_us;
+        self.out.push_back((frame.pts_us, body.clone()));
         self.held.push_key(frame, body);
     }
 
@@ -314,8 +329,11 @@ impl<B: Clone> Idle<B> {
             self.held.clear();
         }
         for (frame, body, seen) in self.held.take() {
-            self.due(frame.pts_us, if seen { Due::Void } else { Due::Deliver(frame.came_us) });
-            self.out.push_back(body);
+            // Decoders put a picture that is earlier than the one before at the time of that one.
+            self.given_us = frame.pts_us.max(self.given_us + 1);
+            let Coded { pts_us, came_us, .. } = frame;
+            self.due(self.given_us, if seen { Due::Void } else { Due::Deliver(When { pts_us, came_us }) });
+            self.out.push_back((self.given_us, body));
         }
     }
 }
@@ -336,6 +354,8 @@ mod tests {
         moves: i64,
         /// From this frame on coded frames are larger.
         grows: i64,
+        /// Time of the decoder's last picture; none is earlier.
+        out_us: i64,
         /// While they wait: how long the next one did.
         busy: Option<i64>,
     }
@@ -357,6 +377,7 @@ mod tests {
                 idle,
                 demand,
                 busy: None,
+                out_us: 0,
                 decoded: Vec::new(),
                 fates: Vec::new(),
                 moves: NEVER,
@@ -372,18 +393,18 @@ mod tests {
                     Coded { key, bytes, pts_us, came_us: pts_us + 7, late_us: self.busy.unwrap_or_default() };
                 let goes_on = self.idle.coded(coded, frame);
                 if goes_on {
-                    self.decode(frame);
+                    self.decode(frame, pts_us);
                 }
                 // A decoder that needs twice the time; what it is not given costs nothing.
                 let waits = |late: i64| if goes_on { late + pts(1) } else { (late - pts(1)).max(0) };
                 self.busy = self.busy.map(waits);
-                while let Some(next) = self.idle.next() {
-                    self.decode(next);
+                while let Some((given_us, next)) = self.idle.next() {
+                    self.decode(next, given_us);
                 }
             }
         }
 
-        fn decode(&mut self, frame: i64) {
+        fn decode(&mut self, frame: i64, given_us: i64) {
             let at = if frame >= self.moves { (frame - self.moves) as usize * 10 % 300 } else { usize::MAX };
             let picture = drawn(320, 180, |x, y| {
                 if at != usize::MAX && (at..at + 30).contains(&x) && (60..120).contains(&y) {
@@ -393,7 +414,12 @@ mod tests {
                 }
             });
             self.decoded.push(frame);
-            self.fates.push((frame, self.idle.decoded(pts(frame), &picture)));
+            self.out_us = self.out_us.max(given_us);
+            let fate = self.idle.decoded(self.out_us, &picture);
+            if let Fate::Deliver(when) = fate {
+                assert_eq!(when.map_or(self.out_us, |when| when.pts_us), pts(frame));
+            }
+            self.fates.push((frame, fate));
         }
 
         fn delivered(&self) -> Vec<i64> {
@@ -422,7 +448,8 @@ mod tests {
         plant.run(0..530);
         // The key frame at 500 was seen; everything since is delivered, as of when it came.
         assert_eq!(plant.delivered()[150..], (501..530).collect::<Vec<_>>());
-        assert!(plant.fates.contains(&(501, Fate::Deliver(Some(pts(501) + 7)))));
+        let when = When { pts_us: pts(501), came_us: pts(501) + 7 };
+        assert!(plant.fates.contains(&(501, Fate::Deliver(Some(when)))));
         let unchanged = plant.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Unchanged(_))).count();
         let [(_, count), _] = plant.idle.left_out();
         assert_eq!(150 + 29 + unchanged as u64 + count, 530, "each frame counts once");

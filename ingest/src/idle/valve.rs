@@ -69,11 +69,11 @@ fn take(
     let goes_on = lock(idle).coded(frame, buffer.clone());
     LETS_THROUGH.set(true);
     let mut flow = Ok(gst::FlowSuccess::Ok);
-    let mut next = goes_on.then(|| buffer.clone());
+    let mut next = goes_on.then(|| (frame.pts_us, buffer.clone()));
     // What comes out may wake the watch, so each is asked for after the one before.
-    while let Some(frame) = next.take().or_else(|| lock(idle).next()) {
+    while let Some((pts_us, frame)) = next.take().or_else(|| lock(idle).next()) {
         let slot = live.map(slots::take);
-        flow = pad.chain(frame);
+        flow = pad.chain(at(frame, pts_us));
         drop(slot);
         if flow.is_err() {
             break;
@@ -81,6 +81,16 @@ fn take(
     }
     LETS_THROUGH.set(false);
     Some(flow)
+}
+
+/// The frame at this time, in microseconds.
+fn at(mut frame: gst::Buffer, pts_us: i64) -> gst::Buffer {
+    if frame.pts().is_some_and(|pts| pts.useconds() as i64 != pts_us) {
+        let frame = frame.make_mut();
+        frame.set_pts(u64::try_from(pts_us).ok().map(gst::ClockTime::from_useconds));
+        frame.set_dts(gst::ClockTime::NONE);
+    }
+    frame
 }
 
 /// How long a frame waited since the jitter buffer gave it out, which is `latency_us` after it came, in microseconds.
