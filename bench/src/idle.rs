@@ -48,7 +48,7 @@ pub(crate) struct Options {
     /// the clip as it is
     #[arg(long, default_value_t = 0)]
     pause: u64,
-    /// The models run on every n-th frame
+    /// The models run on every n-th frame; above 1 the two analyses look at different frames, and recall says nothing
     #[arg(long, default_value_t = 1)]
     every: u64,
     /// Folder for the encoded clips, the results and `idle.json`
