@@ -23,7 +23,6 @@ mod stamp;
 mod subscriber;
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -120,7 +119,6 @@ fn main() -> anyhow::Result<()> {
             missed
         }
     };
-    arguments.table()?;
     ensure!(missed == 0, "{missed} faults missed something");
     Ok(())
 }
@@ -156,7 +154,6 @@ impl Arguments {
         };
         fs::create_dir_all(&folder)?;
         self.judge(&mut report)?;
-        self.table()?;
         Ok(report.met())
     }
 
@@ -174,14 +171,8 @@ impl Arguments {
             let verdict = if check.met { "met" } else { "MISSED" };
             say(format!("  {verdict:6} {}: {}", check.name, check.figures))?;
         }
-        report.write(&folder)
-    }
-
-    fn table(&self) -> anyhow::Result<()> {
-        let all = Fault::value_variants().iter();
-        let reports: BTreeMap<Fault, Report> =
-            all.filter_map(|fault| Some((*fault, Report::read(&self.folder(*fault))?))).collect();
-        report::table(&self.results, &reports)
+        report.write(&folder)?;
+        report::put(&self.results, report)
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a run gave, as JSON for machines and a table for people.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, process::Command};
+use std::{fmt::Write as _, fs, io::ErrorKind, path::Path, process::Command};
 
+use anyhow::Context as _;
+use clap::ValueEnum as _;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -56,40 +58,93 @@ pub(crate) fn commit() -> String {
     if clean { hash } else { format!("{hash}+") }
 }
 
-/// Writes the table of the last result of every fault.
-pub(crate) fn table(path: &Path, reports: &BTreeMap<Fault, Report>) -> anyhow::Result<()> {
-    let mut text = String::from(
-        "# Faults: the last result of each\n\n\
-         Written by `cortex-chaos` (`scripts/chaos.sh`), not by hand. A `+` behind a commit: with changes on top of it.\n\n\
-         | fault | what | verdict | commit | seed | took |\n|---|---|---|---|---|---|\n",
+/// Puts a result into the file of the last result of every fault; those of others stay as they are, whichever machine they
+/// are of.
+pub(crate) fn put(path: &Path, report: &Report) -> anyhow::Result<()> {
+    let before = match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        read => read.with_context(|| format!("read {}", path.display()))?,
+    };
+    Ok(fs::write(path, merged(&before, report)?)?)
+}
+
+const HEAD: &str = "# Faults: the last result of each\n\n\
+    Written by `cortex-chaos` (`scripts/chaos.sh`), not by hand. A `+` behind a commit: with changes on top of it.\n\n\
+    | fault | what | verdict | commit | seed | took |\n|---|---|---|---|---|---|\n";
+
+/// The file with this result in it.
+fn merged(before: &str, report: &Report) -> anyhow::Result<String> {
+    let (mut rows, mut sections) = (String::new(), String::new());
+    for fault in Fault::value_variants() {
+        if *fault == report.fault {
+            rows += &row(report);
+            sections += &section(report)?;
+            continue;
+        }
+        let (row, heading) = (format!("| {fault:?} |"), format!("{fault:?}: "));
+        rows.extend(before.lines().filter(|line| line.starts_with(&row)).map(|line| format!("{line}\n")));
+        let kept = before.split("\n## ").skip(1).filter(|section| section.starts_with(&heading));
+        sections.extend(kept.map(|section| format!("\n## {}\n", section.trim_end())));
+    }
+    Ok(format!("{HEAD}{rows}{sections}"))
+}
+
+fn row(report: &Report) -> String {
+    let missed: Vec<&str> =
+        report.checks.iter().filter(|check| !check.met).map(|check| check.name.as_str()).collect();
+    let verdict = match (report.met(), report.failed.is_empty()) {
+        (true, _) => "met".to_owned(),
+        (false, true) => format!("**missed**: {}", missed.join(", ")),
+        (false, false) => "**not finished**".to_owned(),
+    };
+    let Report { fault, what, commit, seed, took_s, .. } = report;
+    format!("| {fault:?} | {what} | {verdict} | {commit} | {seed} | {took_s} s |\n")
+}
+
+fn section(report: &Report) -> Result<String, std::fmt::Error> {
+    let Report { fault, what, cameras, rate, binary, .. } = report;
+    let mut text = format!(
+        "\n## {fault:?}: {what}\n\n{cameras} cameras, {rate} pictures a second each; binary {binary}.\n\n"
     );
-    for (fault, report) in reports {
-        let missed: Vec<&str> =
-            report.checks.iter().filter(|check| !check.met).map(|check| check.name.as_str()).collect();
-        let verdict = match (report.met(), report.failed.is_empty()) {
-            (true, _) => "met".to_owned(),
-            (false, true) => format!("**missed**: {}", missed.join(", ")),
-            (false, false) => "**not finished**".to_owned(),
-        };
-        writeln!(
-            text,
-            "| {fault:?} | {} | {verdict} | {} | {} | {} s |",
-            report.what, report.commit, report.seed, report.took_s
-        )?;
+    if !report.failed.is_empty() {
+        writeln!(text, "Not finished: {}", report.failed)?;
     }
-    for (fault, report) in reports {
-        writeln!(text, "\n## {fault:?}: {}\n", report.what)?;
-        writeln!(
-            text,
-            "{} cameras, {} pictures a second each; binary {}.\n",
-            report.cameras, report.rate, report.binary
-        )?;
-        if !report.failed.is_empty() {
-            writeln!(text, "Not finished: {}\n", report.failed)?;
-        }
-        for Check { name, met, figures } in &report.checks {
-            writeln!(text, "- {} {name}: {figures}", if *met { "met" } else { "**missed**" })?;
+    for Check { name, met, figures } in &report.checks {
+        writeln!(text, "- {} {name}: {figures}", if *met { "met" } else { "**missed**" })?;
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(fault: Fault, figures: &str) -> Report {
+        Report {
+            fault,
+            what: "what it does".into(),
+            seed: 1,
+            commit: "c".into(),
+            binary: "b".into(),
+            cameras: 4,
+            rate: 3.0,
+            took_s: 9,
+            switches: None,
+            checks: vec![Check { name: "stall".into(), met: true, figures: figures.into() }],
+            failed: String::new(),
         }
     }
-    Ok(fs::write(path, text)?)
+
+    #[test]
+    fn a_result_takes_the_place_of_the_last_one_and_of_no_other() {
+        let first = merged("", &report(Fault::F10, "ten")).unwrap();
+        let both = merged(&first, &report(Fault::F1, "one")).unwrap();
+        let again = merged(&both, &report(Fault::F10, "ten again")).unwrap();
+        assert_eq!(again, both.replace("stall: ten", "stall: ten again"));
+        let rows: Vec<&str> = again.lines().filter(|line| line.starts_with("| F")).collect();
+        assert!(rows.len() == 2 && rows[0].starts_with("| F1 |") && rows[1].starts_with("| F10 |"));
+        let committed = include_str!("../RESULTS.md");
+        let calm = merged(committed, &report(Fault::Calm, "calm")).unwrap();
+        assert_eq!(calm.split("\n## F1: ").nth(1), committed.split("\n## F1: ").nth(1));
+    }
 }

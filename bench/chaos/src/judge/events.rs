@@ -76,7 +76,8 @@ fn numbers(evidence: &Evidence) -> HashMap<(&str, u64, u64), u64> {
 pub(super) fn judge(
     evidence: &Evidence,
     truth: &Truth,
-    limit: Option<(f64, Switches)>,
+    limit: Option<f64>,
+    calm: Option<Switches>,
 ) -> (Switches, Vec<Check>) {
     let numbers = numbers(evidence);
     let mut anomalies: BTreeMap<&str, &Anomaly> = BTreeMap::new();
@@ -103,12 +104,13 @@ pub(super) fn judge(
             all.len()
         ),
     )];
-    let (met, beside) = match limit {
-        Some((times, calm)) => (
+    let (met, beside) = match (limit, calm) {
+        (Some(times), Some(calm)) => (
             share(switches) <= times * share(calm),
             format!(", at most {times} times the calm run's {:.1}", share(calm)),
         ),
-        None => (true, String::new()),
+        (Some(_), None) => (false, ", and nothing to compare it with: run `calm` as well".to_owned()),
+        (None, _) => (true, String::new()),
     };
     checks.push(Check::new(
         "identity switches",

@@ -58,7 +58,7 @@ pub(crate) fn judge(
     checks.extend(facts::judge(evidence, followed));
     checks.extend(delivery::judge(evidence));
     checks.extend(vitals::judge(evidence));
-    let (switches, told) = events::judge(evidence, truth, fault.limits().switches.zip(calm));
+    let (switches, told) = events::judge(evidence, truth, fault.limits().switches, calm);
     checks.extend(told.into_iter().filter(|check| followed || check.name != "identity switches"));
     if followed {
         checks.extend(recovery::judge(&fault.limits(), evidence));

@@ -124,6 +124,12 @@ fn an_honest_ledger_passes() {
 }
 
 #[test]
+fn without_a_calm_run_nothing_is_said_to_be_as_calm() {
+    let missed = missed(Fault::F10, &honest());
+    assert!(missed.contains(&"identity switches".to_owned()), "{missed:?}");
+}
+
+#[test]
 fn a_drop_that_was_renumbered_is_found() {
     // A process died with a frame in hand, and its successor counted on as if there had been none.
     let hidden = found(|evidence| {
