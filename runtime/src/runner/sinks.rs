@@ -5,7 +5,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    time::{Instant, SystemTime},
+    time::Instant,
 };
 
 use cortex_proto::{Topic, topics, topics::Class, v1};
@@ -71,7 +71,7 @@ impl<S: Stage> Worker<S> {
     }
 
     /// Sends an input to the dead letters: a copy of a fact, reference and hash of a picture.
-    pub(super) fn bury(&mut self, key: &Key, record: &Record, poison: &Poison) {
+    pub(super) fn bury(&mut self, key: &Key, record: &Record, poison: &Poison, mut work: Work) {
         self.metrics.poisoned();
         warn!(stage = S::NAME, topic = record.topic.noun, key = %record.key, offset = record.offset, %poison, "input poisoned");
         let encoded = matches!(record.body, Body::Bytes(_)).then(|| record.body.bytes());
@@ -87,7 +87,6 @@ impl<S: Stage> Worker<S> {
             fact,
             time_us: wall_clock(),
         };
-        let mut work = Work::go_on(S::NAME, record.topic, record.trace.as_deref(), SystemTime::now(), 1);
         work.led_to([&topics::DEAD]);
         let dead = Outgoing { trace: work.carries(), ..Outgoing::new(dead, record.partition) };
         let letters = vec![Letter::seal(&dead)];

@@ -187,17 +187,18 @@ impl<S: Stage> Worker<S> {
                 self.metrics.dropped("stale", 1);
                 continue;
             }
-            if record.body.is_empty() {
-                // Protobuf would read it as a message with nothing in it.
-                self.took(&key, &record);
-                self.bury(&key, &record, &Poison::new("an empty message"));
-                continue;
-            }
-            match S::In::decode(&record) {
+            // Protobuf would read an empty one as a message with nothing in it.
+            let decoded = match record.body.is_empty() {
+                true => Err(Poison::new("an empty message")),
+                false => S::In::decode(&record)
+                    .map_err(|error| Poison::new(format!("decode {}: {error}", record.topic.noun))),
+            };
+            match decoded {
                 Ok(input) => items.push(Item { record, key, input }),
-                Err(error) => {
+                Err(poison) => {
+                    let work = work::<S>(&record, SystemTime::now(), 1);
                     self.took(&key, &record);
-                    self.bury(&key, &record, &Poison::new(format!("decode {}: {error}", record.topic.noun)));
+                    self.bury(&key, &record, &poison, work);
                 }
             }
         }
@@ -224,8 +225,7 @@ impl<S: Stage> Worker<S> {
         let seen = if inputs.is_empty() { Vec::new() } else { self.infer(&inputs) };
         let mut seen: HashMap<usize, Result<S::Seen, Poison>> = models.into_iter().zip(seen).collect();
         for (index, item) in items.iter().enumerate() {
-            let carried = item.record.trace.as_deref();
-            let work = Work::go_on(S::NAME, item.record.topic, carried, since, items.len());
+            let work = work::<S>(&item.record, since, items.len());
             if let Some(now) = item.input.heartbeat() {
                 self.took(&item.key, &item.record);
                 self.tick(&item.key, now, work)?;
@@ -235,7 +235,7 @@ impl<S: Stage> Worker<S> {
                 Ok(seen) => self.apply(item, seen, work)?,
                 Err(poison) => {
                     self.took(&item.key, &item.record);
-                    self.bury(&item.key, &item.record, &poison);
+                    self.bury(&item.key, &item.record, &poison, work);
                 }
             }
         }
@@ -280,7 +280,8 @@ impl<S: Stage> Worker<S> {
             }
             Err(_) => {
                 self.rebuild(&item.key);
-                self.bury(&item.key, &item.record, &Poison::new("apply panicked; the message is in the log"));
+                let poison = Poison::new("apply panicked; the message is in the log");
+                self.bury(&item.key, &item.record, &poison, work);
                 Ok(())
             }
         }
@@ -313,6 +314,11 @@ impl<S: Stage> Worker<S> {
             state.took(record);
         }
     }
+}
+
+/// Work on an input that was taken then, with others that make a batch of this size.
+fn work<S: Stage>(record: &Record, since: SystemTime, batch: usize) -> Work {
+    Work::go_on(S::NAME, record.topic, record.trace.as_deref(), since, batch)
 }
 
 /// Ends work on an input; what came of it carries its trace.

@@ -70,19 +70,11 @@ impl Work {
         Self(Some(Open { trace, parent: span, hop, drawn, before: hops }))
     }
 
-    /// What came of it goes to these topics: where people are told of it, the trace is drawn.
+    /// What came of it goes to these topics: where people are told of it, the trace is drawn, from its beginning.
     pub(crate) fn led_to(&mut self, topics: impl IntoIterator<Item = &'static Topic>) {
-        if topics.into_iter().any(is_told) {
-            self.draw();
-        }
-    }
-
-    /// From now on, and from its beginning, the trace is told.
-    pub(crate) fn draw(&mut self) {
-        let Some(open) = &mut self.0 else { return };
-        if std::mem::replace(&mut open.drawn, true) {
-            return;
-        }
+        let told = topics.into_iter().any(is_told);
+        let Some(open) = self.0.as_mut().filter(|open| told && !open.drawn) else { return };
+        open.drawn = true;
         let mut parent = SpanId::INVALID;
         for hop in std::mem::take(&mut open.before) {
             spans::tell(open.trace, parent, &hop);
