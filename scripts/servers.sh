@@ -7,7 +7,8 @@
 #   servers.sh run COMMAND...   start both in a scratch folder, run the command, stop them whatever became of it
 # The command finds them by its environment:
 #   CORTEX_TEST_KAFKA       host:port, plain
-#   CORTEX_TEST_KAFKA_SASL  host:port, SCRAM-SHA-512, user cortex, password secret
+#   CORTEX_TEST_KAFKA_SASL  host:port, TLS and SCRAM-SHA-512, user cortex, password secret
+#   CORTEX_TEST_KAFKA_CA    PEM file of the certificate that its TLS has
 #   CORTEX_TEST_CQL         host:port, plain or TLS, user and password cassandra
 #   CORTEX_TEST_CQL_CA      PEM file of the certificate that the TLS of CORTEX_TEST_CQL has
 called_from="$PWD"
@@ -118,6 +119,15 @@ join() {
     (IFS=, && echo "${all[*]}")
 }
 
+# certificate DIR ADDRESS: DIR/keystore with a key for the address (password: `keystore`), and DIR/ca.pem to trust it.
+certificate() {
+    local key=(-alias server -keystore "$1/keystore" -storepass keystore -storetype PKCS12)
+    {
+        keytool -genkeypair "${key[@]}" -keyalg EC -validity 365 -dname CN=localhost -ext SAN="IP:$2" &&
+            keytool -exportcert -rfc "${key[@]}" -file "$1/ca.pem"
+    } >"$1/keytool.log" 2>&1 || fail "a certificate cannot be made, see $1/keytool.log"
+}
+
 kafka() {
     local number=0 server dir plain sasl controller voters=() java internal
     java=(java -Xmx512m "${JVM[@]}" "-Dlog4j2.configurationFile=$templates/kafka/log4j2.properties" -cp "$jars/kafka/lib/*")
@@ -128,7 +138,9 @@ kafka() {
         [ -f "$dir/environment" ] || {
             read -r plain sasl controller <<<"$(ports 3)"
             echo "$controller" >"$dir/controller"
-            printf 'CORTEX_TEST_KAFKA=127.0.0.1:%s\nCORTEX_TEST_KAFKA_SASL=127.0.0.1:%s\n' "$plain" "$sasl" >"$dir/environment"
+            certificate "$dir" 127.0.0.1
+            printf 'CORTEX_TEST_KAFKA=127.0.0.1:%s\nCORTEX_TEST_KAFKA_SASL=127.0.0.1:%s\nCORTEX_TEST_KAFKA_CA=%s\n' \
+                "$plain" "$sasl" "$dir/ca.pem" >"$dir/environment"
         }
         voters+=("$((++number))@127.0.0.1:$(<"$dir/controller")")
     done
@@ -136,10 +148,10 @@ kafka() {
     for server in $(copies kafka "$2"); do
         dir="$1/$server" number=$((number + 1))
         if [ ! -f "$dir/server.properties" ]; then
-            local CORTEX_TEST_KAFKA CORTEX_TEST_KAFKA_SASL
+            local CORTEX_TEST_KAFKA CORTEX_TEST_KAFKA_SASL CORTEX_TEST_KAFKA_CA
             source "$dir/environment"
             internal="$2"
-            fill "$templates/kafka/server.properties.in" "$dir/server.properties" DIR="$dir/data" NODE="$number" \
+            fill "$templates/kafka/server.properties.in" "$dir/server.properties" DIR="$dir" NODE="$number" \
                 PLAIN="${CORTEX_TEST_KAFKA##*:}" SASL="${CORTEX_TEST_KAFKA_SASL##*:}" CONTROLLER="$(<"$dir/controller")" \
                 VOTERS="$(IFS=, && echo "${voters[*]}")" COPIES="$internal" IN_SYNC="$(((internal + 1) / 2))"
             "${java[@]}" kafka.tools.StorageTool format --cluster-id MkU3OEVBNTcwNTJENDM2Qg \
@@ -152,7 +164,7 @@ kafka() {
 
 # One has ports of its own on one address; several share their ports and have an address each, as nodes must.
 cassandra() {
-    local number=0 server dir address cql storage ssl_storage jmx key options
+    local number=0 server dir address cql storage ssl_storage jmx options
     for server in $(copies cassandra "$2"); do
         dir="$1/$server" number=$((number + 1)) address=127.0.0.1
         mkdir -p "$dir/conf"
@@ -168,11 +180,7 @@ cassandra() {
             [ "$2" -eq 1 ] || options[1]=DELAY=5000 # with none whoever joins gives its seed up
             fill "$templates/cassandra/jvm17.options.in" "$dir/jvm17.options" DIR="$dir" JMX="$jmx" "${options[@]}"
             cp "$templates/cassandra/logback.xml" "$dir/conf/"
-            key=(-alias server -keystore "$dir/conf/keystore" -storepass cassandra -storetype PKCS12)
-            {
-                keytool -genkeypair "${key[@]}" -keyalg EC -validity 365 -dname CN=localhost -ext SAN="IP:$address" &&
-                    keytool -exportcert -rfc "${key[@]}" -file "$dir/conf/ca.pem"
-            } >"$dir/keytool.log" 2>&1 || fail "a certificate cannot be made, see $dir/keytool.log"
+            certificate "$dir/conf" "$address"
             printf 'CORTEX_TEST_CQL=%s:%s\nCORTEX_TEST_CQL_CA=%s\n' "$address" "$cql" "$dir/conf/ca.pem" >"$dir/environment"
         fi
         alive "$dir" || server "$dir" java @jvm17.options -cp "$jars/cassandra/lib/*" org.apache.cassandra.service.CassandraDaemon
@@ -194,6 +202,7 @@ start() {
     done
     printf '%s\n' "CORTEX_TEST_KAFKA=$(join CORTEX_TEST_KAFKA "$1" kafka "$2")" \
         "CORTEX_TEST_KAFKA_SASL=$(join CORTEX_TEST_KAFKA_SASL "$1" kafka "$2")" \
+        "CORTEX_TEST_KAFKA_CA=$1/kafka/ca.pem" \
         "CORTEX_TEST_CQL=$(join CORTEX_TEST_CQL "$1" cassandra "$2")" \
         "CORTEX_TEST_CQL_CA=$1/cassandra/conf/ca.pem" >"$1/environment"
 }

@@ -23,7 +23,7 @@ use cortex_runtime::{
     keys::Key,
 };
 use rdkafka::{
-    Message as _,
+    ClientConfig, Message as _,
     consumer::{BaseConsumer, Consumer as _},
 };
 
@@ -171,6 +171,44 @@ fn a_partition_that_stays_stays_without_a_word() {
 }
 
 #[test]
+fn a_place_that_was_given_to_another_is_taken_again_but_not_for_ever() {
+    let settings = settings(&unique("place"));
+    let bus = Kafka::open(settings.clone()).unwrap();
+    let mut one = bus.subscribe("place", "0", &[&topics::DETECTIONS]).unwrap();
+    let has = |heard: &[(String, Event)]| matches!(heard.last(), Some((_, Event::Assigned(_))));
+    hear(&mut [("one", &mut *one)], has);
+    // Another client joins under its name, and is gone at once.
+    let take = || {
+        let other: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &settings.brokers)
+            .set("group.id", format!("{}place", settings.prefix))
+            .set("group.instance.id", format!("{}place-test-0", settings.prefix))
+            .set("partition.assignment.strategy", "range")
+            .set("session.timeout.ms", "6000")
+            .create()
+            .unwrap();
+        other.subscribe(&[&format!("{}{}", settings.prefix, topics::DETECTIONS.name)]).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while other.assignment().unwrap().count() == 0 {
+            assert!(Instant::now() < deadline, "it gets the place");
+            other.poll(Duration::from_millis(20));
+        }
+    };
+    take();
+    let heard = hear(&mut [("one", &mut *one)], has);
+    assert!(matches!(&heard[..], [(_, Event::Revoked(_)), (_, Event::Assigned(_))]), "{heard:?}");
+    take();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let error = loop {
+        assert!(Instant::now() < deadline, "two of one name do not go on for ever");
+        if let Err(error) = one.poll(Take { count: 1, wait: Duration::from_millis(20) }) {
+            break error.to_string();
+        }
+    };
+    assert_eq!(error, "place-test-0 has a new owner with a higher term");
+}
+
+#[test]
 fn a_killed_process_loses_no_fact() {
     contract::a_killed_process_loses_no_fact(
         "a_killed_process_loses_no_fact",
@@ -194,10 +232,16 @@ fn what_is_wrong_with_a_cluster_is_told_in_one_line() {
         brokers: broker("CORTEX_TEST_KAFKA_SASL"),
         user: "cortex".to_owned(),
         password: Secret::new(password),
-        ..settings(&unique("killed"))
+        tls: true,
+        ca: PathBuf::from(broker("CORTEX_TEST_KAFKA_CA")),
+        ..settings(&unique("login"))
     };
     let wrong = told(login("not the secret"));
     assert!(wrong.contains("authentication failed"), "{wrong}");
+    let untrusted = told(Settings { ca: PathBuf::from("tests/stranger.pem"), ..login("secret") });
+    assert!(untrusted.contains("certificate"), "{untrusted}");
+    let clear = told(Settings { tls: false, ..login("secret") });
+    assert!(clear.starts_with("connect to kafka: "), "{clear}");
     Kafka::open(login("secret")).unwrap();
     let many = told(Settings { replication: 3, ..settings(&unique("copies")) });
     assert!(many.contains("bus.replication"), "{many}");

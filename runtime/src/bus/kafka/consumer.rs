@@ -19,7 +19,7 @@ use rdkafka::{
     message::Message as _,
     types::RDKafkaErrorCode,
 };
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{
     Settings, envelope,
@@ -35,14 +35,20 @@ const IN_HAND: usize = 1024;
 /// How long the polling thread waits for the cluster, and so how late it sees that it is to end.
 const POLL: Duration = Duration::from_millis(50);
 
+/// A member whose place was given to another joins again, unless that happens twice within so many sessions.
+const SESSIONS: u32 = 10;
+
 /// A member.
 pub(super) struct Member {
     room: Arc<Room>,
-    consumer: Arc<BaseConsumer<Group>>,
     settings: Settings,
-    name: String,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    /// Of the group and of the member.
+    names: (String, String),
+    topics: Vec<&'static Topic>,
+    /// `None` only while it joins again.
+    seat: Option<Seat>,
+    /// When its place was given to another.
+    fenced: Option<Instant>,
 }
 
 impl Member {
@@ -52,10 +58,26 @@ impl Member {
         member: &str,
         topics: &[&'static Topic],
     ) -> Result<Self, Error> {
-        let names: Vec<(String, &'static Topic)> =
-            topics.iter().map(|topic| (settings.topic(topic), *topic)).collect();
-        let (id, name) =
-            (format!("{}{group}", settings.prefix), format!("{group}-{}-{member}", settings.instance));
+        let name = format!("{group}-{}-{member}", settings.instance);
+        let mut this = Self {
+            room: Room::new(),
+            settings: settings.clone(),
+            names: (group.to_owned(), name),
+            topics: topics.to_vec(),
+            seat: None,
+            fenced: None,
+        };
+        this.seat = Some(this.take_seat()?);
+        Ok(this)
+    }
+
+    fn take_seat(&self) -> Result<Seat, Error> {
+        let (settings, (group, name)) = (&self.settings, &self.names);
+        let id = format!("{}{group}", settings.prefix);
+        let topics: Vec<(String, &'static Topic)> =
+            self.topics.iter().map(|topic| (settings.topic(topic), *topic)).collect();
+        let names: Vec<String> = topics.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let session = settings.session.as_millis();
         let mut config = settings.client();
         config
@@ -71,17 +93,15 @@ impl Member {
             .set("queued.min.messages", IN_HAND.to_string())
             .set("queued.max.messages.kbytes", "32768")
             .set("statistics.interval.ms", "5000");
-        let room = Room::new();
-        let context = Group::new(Arc::clone(&room), names.clone(), &id, settings.session);
+        let context = Group::new(Arc::clone(&self.room), topics, &id, settings.session);
         let consumer = BaseConsumer::from_config_and_context(&config, context)
             .map_err(|error| Error::engine("start a kafka consumer", error))?;
-        let names: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
         consumer.subscribe(&names).map_err(|error| Error::engine("join a kafka group", error))?;
         let (consumer, stop) = (Arc::new(consumer), Arc::new(AtomicBool::new(false)));
         let follow = Follow {
             name: name.clone(),
             key: settings.key.clone(),
-            room: Arc::clone(&room),
+            room: Arc::clone(&self.room),
             consumer: Arc::clone(&consumer),
             stop: Arc::clone(&stop),
         };
@@ -89,21 +109,48 @@ impl Member {
             .name(format!("kafka-{name}"))
             .spawn(move || follow.run())
             .map_err(|error| Error::engine("start a thread", error))?;
-        Ok(Self { room, consumer, settings: settings.clone(), name, stop, thread: Some(thread) })
+        Ok(Seat { consumer, stop, thread: Some(thread) })
+    }
+
+    /// Somebody joined under this member's name. Mostly that was itself: when a broker dies, the answer to its joining may be
+    /// lost, and the group counts what it asks again as another's. A second process of that name is the other case: the two
+    /// would take the place from each other for ever.
+    fn join_again(&mut self) -> Result<(), Error> {
+        let (session, now) = (self.settings.session, Instant::now());
+        let twice = self.fenced.is_some_and(|at| now.duration_since(at) < session * SESSIONS);
+        if twice {
+            return Err(Error::Fenced { owner: self.names.1.as_str().into() });
+        }
+        warn!(
+            member = self.names.1,
+            "its place in the group was given to another of its name, it joins again"
+        );
+        self.fenced = Some(now);
+        self.room.close();
+        self.seat = None;
+        self.room.open();
+        self.seat = Some(self.take_seat()?);
+        Ok(())
     }
 }
 
 impl Consumer for Member {
     fn poll(&mut self, take: Take) -> Result<Option<Event>, Error> {
         let deadline = Instant::now() + take.wait;
+        let failed = self.room.lock().failed.take();
+        match failed {
+            Some(Error::Fenced { .. }) => self.join_again()?,
+            Some(error) => return Err(error),
+            None => {}
+        }
         let mut state = self.room.lock();
         if state.saving == Saving::Told {
             state.saving = Saving::Saved;
             self.room.notify();
         }
         loop {
-            if let Some(error) = state.failed.take() {
-                return Err(error);
+            if state.failed.is_some() {
+                return Ok(None);
             }
             if state.saving == Saving::Asked {
                 state.saving = Saving::Told;
@@ -127,8 +174,9 @@ impl Consumer for Member {
         }
         let mut list = TopicPartitionList::with_capacity(1);
         let place = rdkafka::Offset::Offset(offset as i64);
+        let Some(seat) = &self.seat else { return Ok(()) };
         list.add_partition_offset(&self.settings.topic(topic), partition as i32, place)
-            .and_then(|()| self.consumer.store_offsets(&list))
+            .and_then(|()| seat.consumer.store_offsets(&list))
             .or_else(|error| match error {
                 // The partition is on its way to somebody: he reads it again, and skips what the snapshot has.
                 KafkaError::StoreOffset(RDKafkaErrorCode::State) => Ok(()),
@@ -154,9 +202,20 @@ impl Consumer for Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        debug!(member = self.name, "leaves");
-        self.room.lock().closing = true;
-        self.room.notify();
+        debug!(member = self.names.1, "leaves");
+        self.room.close();
+    }
+}
+
+/// A client of the cluster in its group, with the thread that polls it.
+struct Seat {
+    consumer: Arc<BaseConsumer<Group>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             // A panic there was told already.

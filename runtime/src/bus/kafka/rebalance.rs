@@ -77,6 +77,19 @@ impl Room {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The client leaves: nobody waits for the stage any more.
+    pub(super) fn close(&self) {
+        self.lock().closing = true;
+        self.notify();
+    }
+
+    /// Another client comes, and others may have had everything meanwhile.
+    pub(super) fn open(&self) {
+        let mut state = self.lock();
+        state.lose_all();
+        (state.closing, state.saving, state.revoked, state.failed) = (false, Saving::No, None, None);
+    }
+
     pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>, limit: Duration) -> MutexGuard<'a, State> {
         self.changed.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0
     }
