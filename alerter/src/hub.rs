@@ -9,6 +9,7 @@ use cortex_proto::{topics, v1};
 use cortex_runtime::{
     Context, Fatal,
     bus::{From, Record},
+    telemetry::Delivery,
 };
 use tokio::sync::{broadcast, watch};
 use tracing::warn;
@@ -25,11 +26,24 @@ const PICTURES: usize = 8;
 pub struct Hub(Arc<Inner>);
 
 struct Inner {
-    alerts: broadcast::Sender<Arc<v1::Alert>>,
+    alerts: broadcast::Sender<Arc<LiveAlert>>,
     log: broadcast::Sender<Arc<v1::LogEntry>>,
     pictures: broadcast::Sender<Arc<v1::Cloaked>>,
     statuses: Mutex<BTreeMap<(String, String), v1::Status>>,
     changed: watch::Sender<u64>,
+}
+
+/// A revision of an alert as it came.
+pub(crate) struct LiveAlert {
+    pub(crate) alert: Arc<v1::Alert>,
+    delivery: Mutex<Option<Delivery>>,
+}
+
+impl LiveAlert {
+    /// For whoever takes it first: the way to the first subscriber is part of the alert's trace.
+    pub(crate) fn delivery(&self) -> Option<Delivery> {
+        self.delivery.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl Hub {
@@ -51,7 +65,7 @@ impl Hub {
     }
 
     /// Live revisions of alerts.
-    pub(crate) fn alerts(&self) -> broadcast::Receiver<Arc<v1::Alert>> {
+    pub(crate) fn alerts(&self) -> broadcast::Receiver<Arc<LiveAlert>> {
         self.0.alerts.subscribe()
     }
 
@@ -79,7 +93,10 @@ impl Hub {
     fn take(&self, record: &Record) {
         // Nobody listening is no error.
         let taken = match record.topic.noun {
-            "alerts" => record.message().map(|alert| drop(self.0.alerts.send(alert))),
+            "alerts" => record.message().map(|alert| {
+                let delivery = Mutex::new(Delivery::begin(record));
+                self.0.alerts.send(Arc::new(LiveAlert { alert, delivery })).ok();
+            }),
             "log" => record.message().map(|entry| drop(self.0.log.send(entry))),
             "cloaked" => record.message().map(|picture| drop(self.0.pictures.send(picture))),
             _ => record.message::<v1::Status>().map(|status| {

@@ -6,7 +6,10 @@ use cortex_proto::{
     topics::PARTITIONS,
     v1::{self, subscribe_response::Event},
 };
-use cortex_runtime::store::{Scan, Store, table};
+use cortex_runtime::{
+    store::{Scan, Store, table},
+    telemetry::Delivery,
+};
 use prost::Message;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -18,6 +21,7 @@ use tonic::Status;
 use crate::{
     Hub,
     cursor::{Seen, Step},
+    hub::LiveAlert,
 };
 
 /// How often a cursor is sent, whether anything passed the filter or not.
@@ -29,9 +33,10 @@ const READ: usize = 500;
 pub(crate) struct Subscription {
     store: Arc<dyn Store>,
     filter: v1::AlertFilter,
-    live: Receiver<Arc<v1::Alert>>,
+    live: Receiver<Arc<LiveAlert>>,
     seen: Seen,
-    waiting: VecDeque<v1::SubscribeResponse>,
+    /// What is to be sent, with what ends when it is.
+    waiting: VecDeque<(v1::SubscribeResponse, Option<Delivery>)>,
     ticker: Interval,
 }
 
@@ -63,12 +68,13 @@ impl Subscription {
     /// The next thing to send; `None` when the process ends.
     pub(crate) async fn next(&mut self) -> Option<Result<v1::SubscribeResponse, Status>> {
         loop {
-            if let Some(response) = self.waiting.pop_front() {
+            if let Some((response, _delivered)) = self.waiting.pop_front() {
                 return Some(Ok(response));
             }
             let taken = tokio::select! {
                 _ = self.ticker.tick() => {
-                    self.waiting.push_back(v1::SubscribeResponse { event: Some(Event::Cursor(self.seen.cursor())) });
+                    let cursor = Event::Cursor(self.seen.cursor());
+                    self.waiting.push_back((v1::SubscribeResponse { event: Some(cursor) }, None));
                     Ok(())
                 }
                 alert = self.live.recv() => match alert {
@@ -83,11 +89,12 @@ impl Subscription {
         }
     }
 
-    async fn take(&mut self, alert: &v1::Alert) -> Result<(), Status> {
+    async fn take(&mut self, live: &LiveAlert) -> Result<(), Status> {
+        let alert = &live.alert;
         match self.seen.step(alert.partition, alert.sequence) {
             Step::Skip => Ok(()),
             Step::Take => {
-                self.send(alert.clone());
+                self.send(v1::Alert::clone(alert), || live.delivery());
                 Ok(())
             }
             Step::Fill(_) => self.fill(alert.partition, alert.sequence).await,
@@ -125,16 +132,16 @@ impl Subscription {
                 self.seen.take(partition, head);
             }
             for alert in alerts {
-                self.send(alert);
+                self.send(alert, || None);
             }
         }
         Ok(())
     }
 
-    fn send(&mut self, alert: v1::Alert) {
+    fn send(&mut self, alert: v1::Alert, delivery: impl FnOnce() -> Option<Delivery>) {
         self.seen.take(alert.partition, alert.sequence);
         if passes(&self.filter, &alert) {
-            self.waiting.push_back(v1::SubscribeResponse { event: Some(Event::Alert(alert)) });
+            self.waiting.push_back((v1::SubscribeResponse { event: Some(Event::Alert(alert)) }, delivery()));
         }
     }
 }

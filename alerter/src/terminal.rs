@@ -12,7 +12,7 @@ pub async fn follow(hub: &Hub, stop: &CancellationToken, colour: bool, mut print
     let mut alerts = hub.alerts();
     while let Some(next) = stop.run_until_cancelled(alerts.recv()).await {
         match next {
-            Ok(alert) => print(&line(&alert, colour)),
+            Ok(live) => print(&line(&live.alert, colour)),
             Err(RecvError::Lagged(missed)) => {
                 print(&format!("{missed} alerts came faster than they could be shown; the page has them"));
             }

@@ -1,4 +1,4 @@
-//! A frame that raised an alert is one trace from ingest to the alerter, as a collector of OpenTelemetry sees it; and no
+//! A frame that raised an alert is one trace from ingest to the subscriber, as a collector of OpenTelemetry sees it; and no
 //! span says more than how the work was done.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a broken promise ends the test
 
@@ -11,7 +11,6 @@ use std::{
 };
 
 use cortex_camera::Camera;
-use cortex_proto::v1;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -69,24 +68,27 @@ fn config(folder: &Path, camera: &Camera, collector: &str) -> PathBuf {
     config
 }
 
-/// Whether spans lead from the alerter's upwards to the root, each of the process that did the work.
-fn whole(spans: &[(String, Span)], services: [&str; 3]) -> bool {
+/// Whether spans lead from a delivery upwards to the root, each of the process that did the work.
+fn whole(spans: &[(String, Span)], services: [&str; 4]) -> bool {
     let by_id: BTreeMap<&[u8], &(String, Span)> =
         spans.iter().map(|span| (span.1.span_id.as_slice(), span)).collect();
-    spans.iter().filter(|(_, span)| span.name == "alerter").any(|alerter| {
-        let (mut way, mut at) = (vec![alerter], alerter);
+    spans.iter().filter(|(_, span)| span.name == "delivery").any(|delivery| {
+        let (mut way, mut at) = (vec![delivery], delivery);
         while let Some(parent) = by_id.get(at.1.parent_span_id.as_slice()) {
             way.push(parent);
             at = parent;
         }
         at.1.parent_span_id.is_empty()
-            && way.iter().map(|(_, span)| span.name.as_str()).eq(["alerter", "detector", "ingest"])
+            && way
+                .iter()
+                .map(|(_, span)| span.name.as_str())
+                .eq(["delivery", "alerter", "detector", "ingest"])
             && way.iter().map(|(service, _)| service.as_str()).eq(services)
     })
 }
 
 /// Reads until one trace is whole, and holds everything that was said against the list.
-async fn one_trace(mut exports: mpsc::UnboundedReceiver<ExportTraceServiceRequest>, services: [&str; 3]) {
+async fn one_trace(mut exports: mpsc::UnboundedReceiver<ExportTraceServiceRequest>, services: [&str; 4]) {
     let mut traces: BTreeMap<Vec<u8>, Vec<(String, Span)>> = BTreeMap::new();
     let mut said = Vec::new();
     while !traces.values().any(|spans| whole(spans, services)) {
@@ -116,9 +118,9 @@ async fn a_frame_that_raised_an_alert_is_one_trace() {
     let (collector, exports) = collector().await;
     let (folder, camera) = (tempfile::tempdir().unwrap(), support::camera());
     let cortex = Cortex::up(&config(folder.path(), &camera, &collector), &folder.path().join("data"));
-    cortex.alerts(Some(v1::Cursor::default()), 1).await;
+    cortex.alerts(None, 1).await;
     assert!(cortex.terminate(), "what is left is sent at the end");
-    one_trace(exports, ["cortex"; 3]).await;
+    one_trace(exports, ["cortex"; 4]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +129,7 @@ async fn a_trace_goes_on_from_process_to_process() {
     let (folder, camera) = (tempfile::tempdir().unwrap(), support::camera());
     let fleet = Fleet::new(config(folder.path(), &camera, &collector), folder.path());
     let stages = ["alerter", "detector", "ingest"].map(|stage| fleet.start(stage, stage));
-    stages[0].alerts(Some(v1::Cursor::default()), 1).await;
+    stages[0].alerts(None, 1).await;
     assert!(stages.into_iter().all(Cortex::terminate), "what is left is sent at the end");
-    one_trace(exports, ["alerter", "detector", "ingest"]).await;
+    one_trace(exports, ["alerter", "alerter", "detector", "ingest"]).await;
 }

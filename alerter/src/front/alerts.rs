@@ -136,8 +136,8 @@ impl AlertService for Front {
         let revision = async {
             loop {
                 match live.recv().await {
-                    Ok(alert) if alert.id == request.alert && alert.change == "acknowledged" => {
-                        return Some(v1::Alert::clone(&alert));
+                    Ok(live) if live.alert.id == request.alert && live.alert.change == "acknowledged" => {
+                        return Some(v1::Alert::clone(&live.alert));
                     }
                     Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
                     Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,

@@ -19,6 +19,7 @@ use self::trace::Spans;
 use crate::config;
 
 pub use stage::StageMetrics;
+pub use trace::Delivery;
 
 /// The telemetry of this process; a cheap clone.
 #[derive(Clone)]

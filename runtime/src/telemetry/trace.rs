@@ -3,7 +3,8 @@
 //! What a process publishes of its own accord begins a trace, and whatever comes of it carries the trace on, drawn or not.
 //! One that is drawn is told span by span. One that is not carries what was done so far; the stage that finds something in
 //! it that people are told, or that cannot be worked on, tells of that too, and the trace is drawn from there on. So
-//! every alert has its whole trace, and frames in which nothing happens cost a header.
+//! every alert has its whole trace, up to its delivery to the first subscriber of each process that has some, and frames
+//! in which nothing happens cost a header.
 //!
 //! A span says its stage, topic and how many inputs were taken at once, and never what they were.
 
@@ -21,6 +22,7 @@ use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 
 use self::passed::{Hop, Passed};
 pub(super) use self::spans::Spans;
+use crate::bus::Record;
 
 /// Work on one input; it ends when this is dropped.
 pub(crate) struct Work(Option<Open>);
@@ -77,7 +79,7 @@ impl Work {
         open.drawn = true;
         let mut parent = SpanId::INVALID;
         for hop in std::mem::take(&mut open.before) {
-            spans::tell(open.trace, parent, &hop);
+            spans::tell(open.trace, parent, hop.stage, &hop);
             parent = hop.span;
         }
     }
@@ -96,8 +98,32 @@ impl Work {
 impl Drop for Work {
     fn drop(&mut self) {
         if let Some(open) = self.0.take().filter(|open| open.drawn) {
-            spans::tell(open.trace, open.parent, &open.hop.ended(SystemTime::now()));
+            spans::tell(open.trace, open.parent, open.hop.stage, &open.hop.ended(SystemTime::now()));
         }
+    }
+}
+
+/// An alert on its way to a subscriber, as part of its trace. It is there when this is dropped.
+#[derive(Debug)]
+pub struct Delivery {
+    trace: TraceId,
+    parent: SpanId,
+    hop: Hop,
+}
+
+impl Delivery {
+    /// It came from the bus just now. `None` when its trace is not drawn.
+    pub fn begin(alert: &Record) -> Option<Self> {
+        let Passed { trace, span, .. } =
+            Passed::parse(alert.trace.as_deref()?).filter(|passed| passed.drawn)?;
+        let stage = alert.topic.writers.first().copied().unwrap_or_default();
+        Some(Self { trace, parent: span, hop: Hop::begin(stage, alert.topic, SystemTime::now(), 1) })
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        spans::tell(self.trace, self.parent, "delivery", &self.hop.ended(SystemTime::now()));
     }
 }
 

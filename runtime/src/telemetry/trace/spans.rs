@@ -90,7 +90,7 @@ pub(super) fn draws(trace: TraceId) -> bool {
 }
 
 /// Tells what was done, as part of a trace and because of that parent; `SpanId::INVALID` for its root.
-pub(super) fn tell(trace: TraceId, parent: SpanId, hop: &Hop) {
+pub(super) fn tell(trace: TraceId, parent: SpanId, name: &'static str, hop: &Hop) {
     let Some(spans) = SPANS.get() else { return };
     // A process that is named after no stage does the work of all.
     let of_a_stage = topics::ALL.iter().any(|topic| topic.writers.contains(&spans.process));
@@ -103,7 +103,7 @@ pub(super) fn tell(trace: TraceId, parent: SpanId, hop: &Hop) {
             parent_span_id: parent,
             parent_span_is_remote: parent != SpanId::INVALID,
             span_kind: SpanKind::Internal,
-            name: hop.stage.into(),
+            name: name.into(),
             start_time: hop.since,
             end_time: hop.since + hop.took,
             attributes: vec![KeyValue::new(TOPIC, hop.topic.noun), KeyValue::new(BATCH, hop.batch as i64)],
