@@ -64,13 +64,14 @@ impl Outlet {
             left_out.into_iter().for_each(|(reason, count)| self.leave_out(reason, count));
             match fate {
                 Fate::Void => return,
-                Fate::Unchanged(at_us) if !self.wants_unchanged(stamp.pts_us) => {
-                    self.watch(&picture, at_us);
+                Fate::Unchanged(when) if !self.wants_unchanged(when.pts_us) => {
+                    self.watch(&picture, when.came_us);
                     lock(&self.feed).see(size);
                     return self.leave_out("unchanged", 1);
                 }
-                Fate::Unchanged(at_us) => came_us = at_us,
-                Fate::Deliver(Some(when)) => (came_us, stamp) = (when.came_us, stamp.at(when.pts_us)),
+                Fate::Unchanged(when) | Fate::Deliver(Some(when)) => {
+                    (came_us, stamp) = (when.came_us, stamp.at(when.pts_us));
+                }
                 Fate::Deliver(None) => {}
             }
         }

@@ -55,6 +55,8 @@ const DOUBTFUL: f32 = 0.4;
 const MOST: usize = 100;
 /// Without pictures for this long the tracks have lost sight; speeds mean nothing any more.
 const SIGHT_LOST_S: f32 = 2.0;
+/// Who was not seen for so long keeps no camera awake; when something moves it wakes by itself.
+const GONE_S: f32 = 1.0;
 /// Without pictures for this long every track ends.
 const BLIND_US: i64 = 30_000_000;
 
@@ -164,9 +166,9 @@ impl Tracker {
         self.tracks.clear();
     }
 
-    /// Whether there is anything but what stands parked.
+    /// Whether anything was seen just now but what stands parked.
     pub(crate) fn is_alive(&self) -> bool {
-        self.tracks.iter().any(|track| !track.is_parked(self.time_us))
+        self.tracks.iter().any(|track| track.unseen_s < GONE_S && !track.is_parked(self.time_us))
     }
 
     /// Tracks that are certain.

@@ -1,6 +1,6 @@
 //! Which coded frames of a camera are decoded: of one in whose picture nothing moves the key frames alone.
 //!
-//! While it rests, the frames since the last key frame are held as they came. Their sizes, the luma of the next key
+//! While it rests, the frames since the last decoded one are held as they came. Their sizes, the luma of the next key
 //! frame, or somebody who tracks wake it; then what was held is decoded through, so nothing of it is missed.
 //!
 //! Where this machine cannot decode all that is awake, frames reach the decoder ever later. A camera whose frames are too
@@ -19,7 +19,11 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use cortex_models::Picture;
 use cortex_proto::v1;
 
-use self::{hold::Hold, scene::Scene, sizes::Sizes};
+use self::{
+    hold::{Held, Hold, Sight},
+    scene::Scene,
+    sizes::Sizes,
+};
 pub(crate) use self::{mask::Mask, terms::Terms};
 use crate::{Config, demand::Demand, grid::Grid};
 
@@ -42,13 +46,13 @@ pub(crate) struct Coded {
 pub(crate) enum Fate {
     /// It is for everybody; it is of then, or of now, as it says itself.
     Deliver(Option<When>),
-    /// A key frame in which nothing moved.
-    Unchanged(i64),
+    /// Nothing moved in it.
+    Unchanged(When),
     /// It was decoded for others' sake.
     Void,
 }
 
-/// What a picture is of that was held.
+/// What a picture is of that was looked at, or held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct When {
     /// Its time in the stream, in microseconds.
@@ -82,6 +86,8 @@ pub(crate) struct Idle<B> {
     late: u64,
     /// Sizes woke it, and nothing was seen to move yet.
     unsure: bool,
+    /// Something woke it, and the picture in which it began to move did not come yet.
+    still: bool,
     /// The latest frame's time in the stream, and when it came.
     latest_us: i64,
     arrived: u64,
@@ -100,9 +106,9 @@ enum State {
 
 #[derive(Clone, Copy, Debug)]
 enum Due {
-    /// A look, at a key frame that came then.
-    Look(i64),
-    /// It goes out, as of then.
+    /// A look at a key frame.
+    Look(When),
+    /// It was held, and goes out.
     Deliver(When),
     Void,
 }
@@ -138,6 +144,7 @@ impl<B: Clone> Idle<B> {
             left_out: 0,
             late: 0,
             unsure: false,
+            still: false,
             latest_us: 0,
             arrived: 0,
             heard: None,
@@ -164,20 +171,19 @@ impl<B: Clone> Idle<B> {
         } else {
             self.sizes.look(frame.pts_us, frame.bytes)
         };
+        let may_rest = match self.state {
+            State::Awake => true,
+            State::Joining { .. } => frame.key,
+            State::Resting => false,
+        };
+        if may_rest && self.is_quiet(frame.pts_us) {
+            self.rest(frame, body);
+            return false;
+        }
         match self.state {
             State::Awake | State::Joining { .. } if frame.key => {
-                if !self.is_quiet(frame.pts_us) {
-                    self.state = State::Awake;
-                    return true;
-                }
-                if std::mem::take(&mut self.unsure) {
-                    self.sizes.were_right(false);
-                }
-                self.sizes.forget_before(self.moved_us.unwrap_or(frame.pts_us));
-                self.held.clear();
-                self.state = State::Resting;
-                self.owed = 0;
-                self.look(frame, body);
+                self.state = State::Awake;
+                return true;
             }
             State::Awake if frame.late_us <= LATE_US => return true,
             State::Awake => {
@@ -187,15 +193,12 @@ impl<B: Clone> Idle<B> {
             State::Joining { late: true } => self.late += 1,
             State::Joining { late: false } => self.left_out += 1,
             State::Resting => {
-                let far = self.looked_us.is_none_or(|at| !(0..LOOK_US).contains(&(frame.pts_us - at)));
-                if frame.key && far {
-                    self.look(frame, body);
-                } else {
-                    self.left_out += self.held.push(frame, body);
-                }
+                self.hold(frame, body);
                 self.unsure = surge;
-                if surge || self.owed > OWED || self.demand.tracked(Instant::now()) {
-                    self.wake(frame.pts_us);
+                if surge || self.owed > OWED {
+                    self.wake(frame.pts_us, true);
+                } else if self.demand.tracked(Instant::now()) {
+                    self.wake(frame.pts_us, false);
                 }
             }
         }
@@ -213,19 +216,20 @@ impl<B: Clone> Idle<B> {
         let due = place.and_then(|place| self.due.remove(place)).map(|(_, due)| due);
         match due {
             Some(Due::Void) => Fate::Void,
-            Some(Due::Look(came_us)) => {
+            Some(Due::Look(when)) => {
                 self.owed = 0;
                 if self.state != State::Resting {
                     return Fate::Void; // it comes again
                 }
-                if self.watch(pts_us, picture) || self.demand.tracked(Instant::now()) {
+                let moved = self.watch(pts_us, picture);
+                if moved || self.demand.tracked(Instant::now()) {
                     // A key frame with nothing around it goes out as it is; else it comes again, in its turn.
                     let alone = self.held.is_key_alone();
-                    self.wake(pts_us);
-                    return if alone { Fate::Deliver(Some(When { pts_us, came_us })) } else { Fate::Void };
+                    self.wake(pts_us, moved && !alone);
+                    return if alone { Fate::Deliver(Some(when)) } else { Fate::Void };
                 }
                 self.left_out += self.held.forget_before(pts_us);
-                Fate::Unchanged(came_us)
+                Fate::Unchanged(when)
             }
             due => {
                 let when = match due {
@@ -234,9 +238,13 @@ impl<B: Clone> Idle<B> {
                 };
                 let pts_us = when.map_or(pts_us, |when| when.pts_us);
                 let far = self.looked_us.is_none_or(|at| !(0..WATCH_US).contains(&(pts_us - at)));
-                if far && self.quiet_us.is_some() {
+                if self.still || (far && self.quiet_us.is_some()) {
                     self.looked_us = Some(pts_us);
-                    self.watch(pts_us, picture);
+                    let moved = self.watch(pts_us, picture);
+                    if let Some(when) = when.filter(|_| self.still && !moved) {
+                        return Fate::Unchanged(when);
+                    }
+                    self.still = false;
                 }
                 Fate::Deliver(when)
             }
@@ -293,13 +301,30 @@ impl<B: Clone> Idle<B> {
         sees && pts_us - since >= quiet_us
     }
 
-    /// Gives a key frame to the decoder, to be looked at.
-    fn look(&mut self, frame: Coded, body: B) {
-        self.looked_us = Some(frame.pts_us);
+    /// From this frame on nothing is decoded but what is looked at.
+    fn rest(&mut self, frame: Coded, body: B) {
+        if std::mem::take(&mut self.unsure) {
+            self.sizes.were_right(false);
+        }
+        self.sizes.forget_before(self.moved_us.unwrap_or(frame.pts_us));
+        self.held.begin();
+        (self.state, self.owed) = (State::Resting, 0);
+        self.hold(frame, body);
+    }
+
+    /// Keeps a frame while it rests. Key frames are looked at besides, unless every frame is one.
+    fn hold(&mut self, frame: Coded, body: B) {
+        let far = self.looked_us.is_none_or(|at| !(0..LOOK_US).contains(&(frame.pts_us - at)));
+        if !frame.key || !far {
+            self.left_out += self.held.push(frame, body);
+            return;
+        }
+        let Coded { pts_us, came_us, .. } = frame;
+        self.looked_us = Some(pts_us);
         self.owed += 1;
-        self.due(frame.pts_us, Due::Look(frame.came_us));
-        self.given_us = frame.pts_us;
-        self.out.push_back((frame.pts_us, body.clone()));
+        self.due(pts_us, Due::Look(When { pts_us, came_us }));
+        self.given_us = pts_us;
+        self.out.push_back((pts_us, body.clone()));
         self.held.push_key(frame, body);
     }
 
@@ -311,9 +336,16 @@ impl<B: Clone> Idle<B> {
     }
 
     fn watch(&mut self, pts_us: i64, picture: &Picture) -> bool {
-        let moved = Grid::of(picture).is_none_or(|grid| self.scene.look(&grid, pts_us));
+        let moved = Grid::of(picture).is_none_or(|grid| {
+            let moved = self.scene.differs(&grid);
+            // The picture that wakes it is looked at again in its turn, after those that were held.
+            if !moved || self.state != State::Resting {
+                self.scene.take_in(&grid, pts_us);
+            }
+            moved
+        });
         if moved {
-            self.moved_us = Some(pts_us);
+            self.moved_us = self.moved_us.max(Some(pts_us));
             if std::mem::take(&mut self.unsure) {
                 self.sizes.were_right(true);
             }
@@ -321,17 +353,17 @@ impl<B: Clone> Idle<B> {
         moved
     }
 
-    /// Something moved. What is held is decoded through, from the key frame that it begins with.
-    fn wake(&mut self, pts_us: i64) {
-        self.moved_us = Some(pts_us);
+    /// What is held is decoded through, and goes out: when something `moved`, from the picture on in which it began to.
+    fn wake(&mut self, pts_us: i64, moved: bool) {
+        (self.moved_us, self.still) = (Some(pts_us), moved);
         self.state = if self.held.is_broken() { State::Joining { late: false } } else { State::Awake };
         if self.held.is_key_alone() {
             self.held.clear();
         }
-        for (frame, body, seen) in self.held.take() {
+        for Held { frame: Coded { pts_us, came_us, .. }, body, sight } in self.held.take() {
             // Decoders put a picture that is earlier than the one before at the time of that one.
-            self.given_us = frame.pts_us.max(self.given_us + 1);
-            let Coded { pts_us, came_us, .. } = frame;
+            self.given_us = pts_us.max(self.given_us + 1);
+            let seen = sight == Sight::Still;
             self.due(self.given_us, if seen { Due::Void } else { Due::Deliver(When { pts_us, came_us }) });
             self.out.push_back((self.given_us, body));
         }

@@ -32,12 +32,10 @@ impl Scene {
         self.mask = mask;
     }
 
-    /// Takes a picture in; whether something moved since the ones before. A change of the light, which moves all cells
-    /// alike (brightness and contrast), is none.
-    pub(crate) fn look(&mut self, grid: &Grid, at_us: i64) -> bool {
-        if self.still.len() != CELLS {
-            (self.still, self.restless) = (grid.0.clone(), vec![1.0; CELLS]);
-            self.at_us = at_us;
+    /// Whether something moved since the pictures that were taken in. A change of the light, which moves all cells alike
+    /// (brightness and contrast), is none.
+    pub(crate) fn differs(&mut self, grid: &Grid) -> bool {
+        if self.still.is_empty() {
             return false;
         }
         self.follow_light(grid);
@@ -47,6 +45,14 @@ impl Scene {
                 !self.mask.hides(cell) && (grid.0[cell] - self.still[cell]).abs() > step
             })
             .collect();
+        moved(&changed)
+    }
+
+    /// Takes a picture in that was compared.
+    pub(crate) fn take_in(&mut self, grid: &Grid, at_us: i64) {
+        if self.still.is_empty() {
+            (self.still, self.restless, self.at_us) = (grid.0.clone(), vec![1.0; CELLS], at_us);
+        }
         let share = ((at_us - self.at_us).max(0) as f32 / FOLLOW_US).min(0.5);
         self.at_us = at_us;
         for ((still, restless), seen) in self.still.iter_mut().zip(&mut self.restless).zip(&grid.0) {
@@ -54,7 +60,6 @@ impl Scene {
             *restless = (*restless + (off - *restless) * share).min(MOST_RESTLESS);
             *still += (seen - *still) * share;
         }
-        moved(&changed)
     }
 
     /// Moves the still scene to the light of this picture: the line that fits most cells, by least squares without
@@ -107,7 +112,10 @@ mod tests {
             let luma = 60.0 + (column * 13 % 64) as f32 + (row * 7 % 32) as f32;
             change(column, row, luma) + 2.0 * noise(cell)
         };
-        scene.look(&Grid((0..CELLS).map(cell).collect()), second * 1_000_000)
+        let grid = Grid((0..CELLS).map(cell).collect());
+        let moved = scene.differs(&grid);
+        scene.take_in(&grid, second * 1_000_000);
+        moved
     }
 
     #[test]

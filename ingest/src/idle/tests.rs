@@ -21,6 +21,8 @@ struct Plant {
 }
 
 const GOP: i64 = 50;
+/// Where a camera that is still from the beginning comes to rest: three seconds are enough.
+const RESTS: i64 = 75;
 const NEVER: i64 = i64::MAX;
 
 fn pts(frame: i64) -> i64 {
@@ -88,8 +90,8 @@ impl Plant {
 fn a_still_camera_is_decoded_at_its_key_frames_and_all_is_counted() {
     let mut plant = Plant::new(4.0);
     plant.run(0..1000);
-    assert_eq!(plant.delivered(), (0..150).collect::<Vec<_>>(), "awake until it was quiet for 5 s");
-    assert_eq!(plant.decoded[150..], (3..20).map(|key| key * GOP).collect::<Vec<_>>());
+    assert_eq!(plant.delivered(), (0..RESTS).collect::<Vec<_>>());
+    assert_eq!(plant.decoded[RESTS as usize..], (2..20).map(|key| key * GOP).collect::<Vec<_>>());
     let [(_, count), _] = plant.idle.left_out();
     assert_eq!(plant.fates.len() as u64 + count, 1000 - 49, "and 49 are held");
     assert_eq!(plant.idle.settled_us(), Some(pts(950) + 7));
@@ -102,13 +104,23 @@ fn larger_frames_wake_it_and_what_was_held_is_decoded_through() {
     let mut plant = Plant::new(4.0);
     (plant.moves, plant.grows) = (520, 520);
     plant.run(0..530);
-    // The key frame at 500 was seen; everything since is delivered, as of when it came.
-    assert_eq!(plant.delivered()[150..], (501..530).collect::<Vec<_>>());
-    let when = When { pts_us: pts(501), came_us: pts(501) + 7 };
-    assert!(plant.fates.contains(&(501, Fate::Deliver(Some(when)))));
+    // The key frame at 500 was seen; of what came since, nothing is for anybody before it moves.
+    let when = |frame| When { pts_us: pts(frame), came_us: pts(frame) + 7 };
+    assert!((501..520).all(|frame| plant.fates.contains(&(frame, Fate::Unchanged(when(frame))))));
+    assert_eq!(plant.delivered()[RESTS as usize..], (520..530).collect::<Vec<_>>());
+    assert!(plant.fates.contains(&(520, Fate::Deliver(Some(when(520))))), "as of when it came");
     let unchanged = plant.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Unchanged(_))).count();
     let [(_, count), _] = plant.idle.left_out();
-    assert_eq!(150 + 29 + unchanged as u64 + count, 530, "each frame counts once");
+    assert_eq!(RESTS as u64 + 10 + unchanged as u64 + count, 530, "each frame counts once");
+}
+
+#[test]
+fn what_follows_the_last_decoded_frame_needs_no_key_frame() {
+    let mut plant = Plant::new(4.0);
+    (plant.moves, plant.grows) = (90, 90);
+    plant.run(0..99);
+    assert_eq!(plant.decoded, (0..99).collect::<Vec<_>>(), "nothing is missing in between");
+    assert_eq!(plant.delivered()[RESTS as usize..], (90..99).collect::<Vec<_>>());
 }
 
 #[test]
@@ -116,12 +128,13 @@ fn a_key_frame_in_which_something_moved_wakes_it() {
     let mut plant = Plant::new(4.0);
     plant.moves = 520; // sizes say nothing: the encoder keeps to its bit rate
     plant.run(0..560);
-    assert_eq!(plant.delivered()[150..], (501..560).collect::<Vec<_>>());
-    // And it comes to rest again five seconds after it was still.
+    assert_eq!(plant.delivered()[RESTS as usize..], (520..560).collect::<Vec<_>>());
+    // And it comes to rest again after it was still.
     plant.moves = NEVER;
     plant.run(560..1200);
     let rests_from = plant.delivered().iter().max().copied().unwrap();
-    assert!((560 + 125..560 + 125 + 400).contains(&rests_from), "{rests_from}");
+    let looked = 560 - WATCH_US / pts(1) - 1;
+    assert!((looked + RESTS - 1..looked + RESTS + 400).contains(&rests_from), "{rests_from}");
 }
 
 #[test]
@@ -131,7 +144,7 @@ fn who_tracks_wakes_it_and_keeps_it_awake() {
     let tracked = v1::Demand { tracked: true, ..Default::default() };
     plant.demand.hear(&tracked, Instant::now());
     plant.run(520..1000);
-    assert_eq!(plant.delivered()[150..], (501..1000).collect::<Vec<_>>());
+    assert_eq!(plant.delivered()[RESTS as usize..], (501..1000).collect::<Vec<_>>());
 }
 
 #[test]
@@ -139,11 +152,11 @@ fn without_a_hold_it_wakes_at_the_next_key_frame() {
     let mut plant = Plant::new(0.0);
     (plant.moves, plant.grows) = (520, 520);
     plant.run(0..560);
-    assert_eq!(plant.delivered()[150..], (550..560).collect::<Vec<_>>(), "sizes");
+    assert_eq!(plant.delivered()[RESTS as usize..], (550..560).collect::<Vec<_>>(), "sizes");
     let mut plant = Plant::new(0.0);
     plant.moves = 520;
     plant.run(0..560);
-    assert_eq!(plant.delivered()[150..], (550..560).collect::<Vec<_>>(), "luma");
+    assert_eq!(plant.delivered()[RESTS as usize..], (550..560).collect::<Vec<_>>(), "luma");
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl Default for Ingest {
             stall_s: 5.0,
             offline_after_s: 10.0,
             idle: IdleDecode::Network,
-            idle_after_s: 5.0,
+            idle_after_s: 3.0,
             idle_look_s: 10.0,
             idle_hold_mib: 4.0,
             health: true,
