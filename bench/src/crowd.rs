@@ -76,9 +76,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let clip = options.out.join(format!("crowd-{}s.mkv", options.interval));
     footage::write(&options.clip, &clip, options.interval, (60, 0))?;
     let port = free_port()?;
-    crate::affinity::pin(0)?;
+    cortex_fleet::affinity::pin(0)?;
     let server = Server::start(port, &clip)?;
-    crate::affinity::pin(1)?;
+    cortex_fleet::affinity::pin(1)?;
     let url = format!("rtsp://127.0.0.1:{port}/camera");
     let plant = Plant::new((0..options.cameras).map(|camera| v1::Camera {
         id: format!("{}-{camera}", CLASSES[camera % CLASSES.len()].1),

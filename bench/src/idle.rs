@@ -51,6 +51,12 @@ pub(crate) struct Options {
     /// The models run on every n-th frame; above 1 the two analyses look at different frames, and recall says nothing
     #[arg(long, default_value_t = 1)]
     every: u64,
+    /// The object model's picture, as in the config
+    #[arg(long, default_value = "640x384")]
+    object_size: String,
+    /// Longest side of the face model's picture, as in the config
+    #[arg(long, default_value_t = 640)]
+    face_side: u32,
     /// Folder for the encoded clips, the results and `idle.json`
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -62,6 +68,9 @@ const TARGETS: [(f64, f64); 2] = [(2.0, 0.5), (1.0, 2.0)];
 const COVERED: f64 = 0.5;
 /// Boxes that overlap so much are of the same thing.
 const OVERLAP: f32 = 0.5;
+/// Between two sights of the same track that lie no further apart than the looks at a camera that rests, what was seen went
+/// straight from one to the other; in seconds.
+const LOOK_S: f64 = 12.5;
 
 /// A line of `detections.ndjson`, as far as it matters here.
 #[derive(Debug, Deserialize)]
@@ -153,10 +162,7 @@ fn measure(options: &Options, clip: &Path, interval_s: u64) -> anyhow::Result<Me
     let whole = analyse(options, &encoded, "off")?;
     let idle = analyse(options, &encoded, "all")?;
     let python = options.python.as_ref().map(|python| peer(options, python, &encoded)).transpose()?;
-    let mut found: HashMap<(u64, &str), Vec<Rect>> = HashMap::new();
-    for row in idle.rows.iter().filter(|row| row.track.is_some()) {
-        found.entry((row.frame, row.class.as_str())).or_default().push(rect(row));
-    }
+    let found = sights(&idle.rows);
     let mut tracks: BTreeMap<u64, Vec<&Row>> = BTreeMap::new();
     for row in whole.rows.iter().filter(|row| row.state == "detected") {
         if let Some(track) = row.track {
@@ -164,8 +170,8 @@ fn measure(options: &Options, clip: &Path, interval_s: u64) -> anyhow::Result<Me
         }
     }
     let is_found = |row: &&Row| {
-        let others = found.get(&(row.frame, row.class.as_str()));
-        others.is_some_and(|others| others.iter().any(|other| other.iou(&rect(row)) >= OVERLAP))
+        let others = found.get(row.class.as_str()).into_iter().flatten();
+        others.filter_map(|track| at(track, row.frame)).any(|other| other.iou(&rect(row)) >= OVERLAP)
     };
     let length = |rows: &[&Row]| rows[rows.len() - 1].time - rows[0].time;
     let covered = |rows: &[&Row]| rows.iter().copied().filter(|row| is_found(row)).count();
@@ -191,11 +197,44 @@ fn measure(options: &Options, clip: &Path, interval_s: u64) -> anyhow::Result<Me
 fn peer(options: &Options, python: &Path, clip: &Path) -> anyhow::Result<(f64, Python)> {
     let mut command = Command::new(python);
     command.arg(&options.pipeline).arg("--clip").arg(clip).args(["--every", &options.every.to_string()]);
+    command.args(["--object-size", &options.object_size, "--face-side", &options.face_side.to_string()]);
     command.arg("--models").arg(&options.models);
     let ran = child::run(command)?;
     let said = ran.output.lines().last().context("the pipeline said nothing")?;
     let said = serde_json::from_str(said).with_context(|| format!("the pipeline said {said}"))?;
     Ok((ran.cpu_seconds, said))
+}
+
+/// The rows of each track, by the class that they had, in order.
+fn sights(rows: &[Row]) -> HashMap<&str, Vec<Vec<&Row>>> {
+    let mut tracks: BTreeMap<(u64, &str), Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        if let Some(track) = row.track {
+            tracks.entry((track, row.class.as_str())).or_default().push(row);
+        }
+    }
+    let mut classes: HashMap<&str, Vec<Vec<&Row>>> = HashMap::new();
+    for ((_, class), rows) in tracks {
+        classes.entry(class).or_default().push(rows);
+    }
+    classes
+}
+
+/// Where a track is at this frame.
+fn at(track: &[&Row], frame: u64) -> Option<Rect> {
+    let next = track.partition_point(|row| row.frame < frame);
+    let after = track.get(next)?;
+    if after.frame == frame {
+        return Some(rect(after));
+    }
+    let before = track.get(next.checked_sub(1)?)?;
+    if after.time - before.time > LOOK_S {
+        return None;
+    }
+    let share = (frame - before.frame) as f32 / (after.frame - before.frame) as f32;
+    let (from, to) = (before.r#box, after.r#box);
+    let [x1, y1, x2, y2] = std::array::from_fn(|side| from[side] + (to[side] - from[side]) * share);
+    Some(Rect { x1, y1, x2, y2 })
 }
 
 fn rect(row: &Row) -> Rect {
@@ -207,7 +246,13 @@ fn analyse(options: &Options, clip: &Path, idle: &str) -> anyhow::Result<Analysi
     let out = options.out.join(format!("idle-{idle}"));
     fs::create_dir_all(&out)?;
     let config = out.join("bench.toml");
-    fs::write(&config, format!("[ingest]\nidle = \"{idle}\"\n"))?;
+    let (object_size, face_side) = (options.object_size.replace('x', ", "), options.face_side);
+    fs::write(
+        &config,
+        format!(
+            "[ingest]\nidle = \"{idle}\"\n[detector]\nobject_size = [{object_size}]\nface_long_side = {face_side}\n"
+        ),
+    )?;
     let mut command = Command::new(&options.cortex);
     command.arg("analyze").arg(clip).args(["--every", &options.every.to_string(), "--quiet"]);
     command.arg("--config").arg(&config).arg("--out").arg(&out);

@@ -1,6 +1,5 @@
 //! What Cortex costs and what it withstands, measured.
 
-mod affinity;
 mod back;
 mod cameras;
 mod clip;

@@ -120,7 +120,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut plant = Plant::start(options)?;
     let answers = plant.answers()?;
     // Everything from here on is the generator's; the plant's threads stay where they were started.
-    crate::affinity::pin(options.generator_core)?;
+    cortex_fleet::affinity::pin(options.generator_core)?;
     let mut tally = Tally::new(options.cameras);
     begin(&mut plant, &answers, &mut tally)?;
     let length = Duration::from_secs(options.seconds);

@@ -214,6 +214,11 @@ impl<'a> Plant<'a> {
         all
     }
 
+    /// Process of each that runs.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.running.iter().map(|(instance, running)| (instance.as_str(), running.id()))
+    }
+
     fn take(&mut self, instance: &str) -> anyhow::Result<Running> {
         self.running.remove(instance).with_context(|| format!("{instance} does not run"))
     }

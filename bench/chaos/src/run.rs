@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use cortex_camera::{Camera, CameraOptions};
-use cortex_fleet::{Fleet, Servers as Addresses};
+use cortex_fleet::{Fleet, Servers as Addresses, affinity};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -164,7 +164,10 @@ impl Run<'_> {
             self.subscribe(number, Manner { pause: Duration::ZERO, stays });
         }
         if fault == Fault::F21 {
+            let all = format!("0-{}", thread::available_parallelism()?.get() - 1);
+            self.pin("1", "0").context("give the detector a core of its own; F21 needs two")?;
             burst::run(&mut self.plant, setting)?;
+            self.pin(&all, &all)?;
         } else {
             ensure!(self.wakes(PATIENCE), "only {} cameras began", self.scene.awake(AWAKE));
             self.plant.phase(Phase::Steady)?;
@@ -179,6 +182,18 @@ impl Run<'_> {
         }
         self.plant.phase(Phase::End)?;
         self.end()
+    }
+
+    /// Keeps the detector on some cores, and everything else, the servers and ourselves too, on others.
+    fn pin(&self, detector: &str, others: &str) -> anyhow::Result<()> {
+        for (instance, process) in self.plant.processes() {
+            let its_own = instance.starts_with("detector");
+            affinity::pin_process(process, if its_own { detector } else { others })?;
+        }
+        for process in self.servers.processes()?.into_iter().chain([std::process::id()]) {
+            affinity::pin_process(process, others)?;
+        }
+        Ok(())
     }
 
     fn subscribe(&self, number: u32, manner: Manner) {

@@ -39,6 +39,13 @@ impl Servers {
         Ok(())
     }
 
+    /// The processes of all of them.
+    pub(crate) fn processes(&self) -> anyhow::Result<Vec<u32>> {
+        let folders =
+            fs::read_dir(&self.folder)?.filter_map(Result::ok).map(|entry| entry.path().join("pid"));
+        folders.filter(|pid| pid.is_file()).map(|pid| Ok(fs::read_to_string(pid)?.trim().parse()?)).collect()
+    }
+
     /// Ends one as a power cut would. The first is called by its kind, others `kafka-2`, `cassandra-3`.
     pub(crate) fn kill(&self, server: &str) -> anyhow::Result<()> {
         let path = self.folder.join(server).join("pid");

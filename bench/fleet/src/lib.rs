@@ -1,5 +1,6 @@
 //! Cortex's processes as benchmarks and fault runs start them, watch them and end them.
 
+pub mod affinity;
 pub mod child;
 
 mod fleet;

@@ -63,7 +63,7 @@ pub(super) struct Plant {
 impl Plant {
     /// Starts everything on Cortex's core.
     pub(super) fn start(options: &Options) -> anyhow::Result<Self> {
-        crate::affinity::pin(options.cortex_core)?;
+        cortex_fleet::affinity::pin(options.cortex_core)?;
         let pictures = pictures(options)?;
         let folder = tempfile::tempdir()?;
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

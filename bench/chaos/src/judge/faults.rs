@@ -6,15 +6,20 @@ use super::{Check, Evidence};
 use crate::{
     burst,
     fault::Fault,
-    ledger::{Body, Happened, Outcome, Phase},
+    ledger::{Body, Happened, Outcome, Phase, Seen},
     run::{LATE, SLOW},
 };
 
 /// What was waiting while the database was away is told within this time.
 const CATCH_UP_S: f64 = 60.0;
+/// Of the hand-overs with people in the picture.
+const HANDED_OVER: f64 = 0.9;
+/// Whose tracks there were, and are, around a hand-over.
+const JUST_BEFORE_US: i64 = 1_000_000;
+const SOON_AFTER_US: i64 = 2_000_000;
 /// Nothing stalls longer for a message that nobody can use.
 const STALL_S: f64 = 1.0;
-/// Goodput of the burst over that of the steady time, for each CPU second.
+/// Goodput of the burst over what the detector's core could do: what the steady time took of it for each frame.
 const GOODPUT: f64 = 0.95;
 /// Nothing analysed is older than so many rounds through all cameras.
 const AGE_ROUNDS: f64 = 2.0;
@@ -27,6 +32,7 @@ pub(super) fn judge(fault: Fault, evidence: &Evidence) -> Vec<Check> {
     match fault {
         Fault::F1 => vec![epochs(evidence)],
         Fault::F5 => vec![reconnects(evidence)],
+        Fault::F10 => vec![handed_over(evidence)],
         Fault::F13 | Fault::F13Three => vec![catch_up(evidence)],
         Fault::F15 => garbage(evidence),
         Fault::F20 => vec![flapping(evidence)],
@@ -65,6 +71,39 @@ fn reconnects(evidence: &Evidence) -> Check {
         format!(
             "{} after the first death, at most {most} in one second (the wait is the subscribers' own)",
             seconds.values().sum::<u32>()
+        ),
+    )
+}
+
+/// Cameras that go to another detector: whether a track that there was goes on under its name, so what was known of it did.
+fn handed_over(evidence: &Evidence) -> Check {
+    let mut cameras: BTreeMap<&str, Vec<(u64, &Seen)>> = BTreeMap::new();
+    for (message, seen) in evidence.seen().filter(|(_, seen)| seen.outcome == Outcome::Processed) {
+        cameras.entry(&seen.camera).or_default().push((message.term, seen));
+    }
+    let (mut used, mut anew) = (0, 0);
+    for seen in cameras.values() {
+        for place in (1..seen.len()).filter(|place| seen[*place].0 != seen[place - 1].0) {
+            let (before, after) = seen.split_at(place);
+            let (last_us, first_us) = (before[place - 1].1.time_us, after[0].1.time_us);
+            let of = |term: u64, near: &dyn Fn(i64) -> bool, all: &[(u64, &Seen)]| -> BTreeSet<u64> {
+                let near = all.iter().filter(|(other, seen)| *other == term && near(seen.time_us));
+                near.flat_map(|(_, seen)| seen.tracks.iter().map(|(track, _)| *track)).collect()
+            };
+            let were = of(before[place - 1].0, &|at_us| last_us - at_us <= JUST_BEFORE_US, before);
+            let are = of(after[0].0, &|at_us| at_us - first_us <= SOON_AFTER_US, after);
+            if !were.is_empty() && !are.is_empty() {
+                *if were.is_disjoint(&are) { &mut anew } else { &mut used } += 1;
+            }
+        }
+    }
+    let all = used + anew;
+    Check::new(
+        "state handed over",
+        all > 0 && f64::from(used) >= HANDED_OVER * f64::from(all),
+        format!(
+            "in {used} of {all} hand-overs with people in the picture a track goes on, at least {:.0} %",
+            100.0 * HANDED_OVER
         ),
     )
 }
@@ -186,8 +225,7 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
         span(Phase::Fault, Phase::Heal),
         span(Phase::Heal, Phase::Settle),
     );
-    let each_cpu_second = |span| seen(span).count() as f64 / cpu(span);
-    let (calm, busy) = (each_cpu_second(steady), each_cpu_second(burst));
+    let calm = seen(steady).count() as f64 / cpu(steady);
     let seconds = (burst.1 - burst.0) as f64 / 1e6;
     let answered = seen(burst).count() as f64;
     let round = burst::CAMERAS as f64 * seconds / answered.max(1.0);
@@ -200,12 +238,14 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
     vec![
         Check::new(
             "goodput",
-            busy >= GOODPUT * calm,
+            answered / seconds >= GOODPUT * calm,
             format!(
-                "{:.1} frames a second of {:.1} offered; for each CPU second of the detector {busy:.1}, {calm:.1} before: {:.2}, at least {GOODPUT}",
+                "{:.1} frames a second of {:.1} offered, on a core that could take {calm:.1}: {:.2}, at least {GOODPUT}; it was busy \
+                 for {:.0} % of the time",
                 answered / seconds,
                 offered(evidence, burst),
-                busy / calm
+                answered / seconds / calm,
+                100.0 * cpu(burst) / seconds
             ),
         ),
         Check::new(

@@ -130,6 +130,21 @@ fn without_a_calm_run_nothing_is_said_to_be_as_calm() {
 }
 
 #[test]
+fn a_detector_that_begins_anew_is_found() {
+    let mut evidence = honest();
+    let handed_over =
+        |evidence: &Evidence| !missed(Fault::F10, evidence).contains(&"state handed over".into());
+    assert!(!handed_over(&evidence), "nothing was handed over");
+    of(&mut evidence, "detections").skip(100).for_each(|message| message.term += 1);
+    assert!(handed_over(&evidence));
+    for message in of(&mut evidence, "detections").skip(100) {
+        let Body::Seen(seen) = &mut message.body else { continue };
+        seen.tracks[0].0 = 8;
+    }
+    assert!(!handed_over(&evidence), "all that are there are others");
+}
+
+#[test]
 fn a_drop_that_was_renumbered_is_found() {
     // A process died with a frame in hand, and its successor counted on as if there had been none.
     let hidden = found(|evidence| {
