@@ -56,7 +56,7 @@ const MOST: usize = 100;
 /// Without pictures for this long the tracks have lost sight; speeds mean nothing any more.
 const SIGHT_LOST_S: f32 = 2.0;
 /// Who was not seen for so long keeps no camera awake; when something moves it wakes by itself.
-const GONE_S: f32 = 1.0;
+const GONE_S: f32 = 0.5;
 /// Without pictures for this long every track ends.
 const BLIND_US: i64 = 30_000_000;
 
