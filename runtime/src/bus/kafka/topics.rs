@@ -8,10 +8,10 @@ use cortex_proto::{
     topics::{self, Class, PARTITIONS},
 };
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     config::FromClientConfigAndContext,
     consumer::{BaseConsumer, Consumer as _},
-    error::RDKafkaErrorCode,
+    error::{KafkaError, RDKafkaErrorCode},
     metadata::Metadata,
 };
 use tokio::runtime::Builder;
@@ -29,15 +29,18 @@ const PICTURE_SEGMENT_MS: u64 = 60_000;
 /// The same for batches, whose retention is a day.
 const BATCH_SEGMENT_MS: u64 = 3_600_000;
 
-/// Makes the topics that are missing; answers their names.
+/// Makes the topics that are missing; answers their names. Refuses a cluster that is too old.
 pub(super) fn apply(settings: &Settings) -> Result<Vec<String>, Error> {
     let known = metadata(settings)?;
     let present: BTreeSet<&str> = known.topics().iter().map(|topic| topic.name()).collect();
     let missing: Vec<&Topic> =
         topics::ALL.iter().filter(|topic| !present.contains(&*settings.topic(topic))).copied().collect();
+    let admin = AdminClient::from_config_and_context(&settings.client(), Ears::default())
+        .map_err(|error| Error::engine("start a kafka client", error))?;
     if !missing.is_empty() {
-        make(settings, &missing)?;
+        make(settings, &admin, &missing)?;
     }
+    check_age(settings, &admin)?;
     for topic in topics::ALL.iter().filter(|topic| !missing.contains(topic)) {
         let name = settings.topic(topic);
         let found = known.topics().iter().find(|found| found.name() == name);
@@ -65,9 +68,33 @@ fn metadata(settings: &Settings) -> Result<Metadata, Error> {
     })
 }
 
-fn make(settings: &Settings, missing: &[&Topic]) -> Result<(), Error> {
-    let admin = AdminClient::from_config_and_context(&settings.client(), Ears::default())
-        .map_err(|error| Error::engine("start a kafka client", error))?;
+/// Headers and producers that repeat nothing came with Kafka 0.11; a question that came with it tells whether they are
+/// there. Who may not ask it learns nothing, which is no mistake.
+fn check_age(settings: &Settings, admin: &AdminClient<Ears>) -> Result<(), Error> {
+    let name = settings.topic(&topics::FRAMES);
+    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+    let topic = [ResourceSpecifier::Topic(&name)];
+    match wait_for(admin.describe_configs(&topic, &options)) {
+        Err(KafkaError::AdminOp(RDKafkaErrorCode::UnsupportedFeature)) => {
+            let reason = format!("{} is too old: Kafka 2.3 or newer is needed", settings.brokers);
+            Err(Error::engine("use the cluster", reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Waits for an answer. The caller may stand on a thread of a runtime already, which must not be blocked on another.
+fn wait_for<T: Send>(answer: impl Future<Output = Result<T, KafkaError>> + Send) -> Result<T, KafkaError> {
+    thread::scope(|scope| {
+        let work = scope.spawn(|| {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            runtime.map_err(|_| KafkaError::Canceled)?.block_on(answer)
+        });
+        work.join().unwrap_or(Err(KafkaError::Canceled))
+    })
+}
+
+fn make(settings: &Settings, admin: &AdminClient<Ears>, missing: &[&Topic]) -> Result<(), Error> {
     let names: Vec<String> = missing.iter().map(|topic| settings.topic(topic)).collect();
     let wanted: Vec<(Vec<(&str, String)>, u16)> =
         missing.iter().map(|topic| (options(settings, topic), copies(settings, topic))).collect();
@@ -80,17 +107,9 @@ fn make(settings: &Settings, missing: &[&Topic]) -> Result<(), Error> {
             options.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
         })
         .collect();
-    // The caller may stand on a thread of a runtime already, which must not be blocked on another.
-    let made = thread::scope(|scope| {
-        let work = scope.spawn(|| {
-            let runtime =
-                Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-            let options =
-                AdminOptions::new().operation_timeout(Some(PATIENCE * 6)).request_timeout(Some(PATIENCE * 6));
-            runtime.block_on(admin.create_topics(&new, &options)).map_err(|error| error.to_string())
-        });
-        work.join().unwrap_or_else(|_| Err("the client panicked".to_owned()))
-    });
+    let options =
+        AdminOptions::new().operation_timeout(Some(PATIENCE * 6)).request_timeout(Some(PATIENCE * 6));
+    let made = wait_for(admin.create_topics(&new, &options)).map_err(|error| error.to_string());
     let refused = |reason: String| {
         let hint = "make them with `cortex topics apply` and a login that may, or set `bus.replication`";
         Error::engine("make the topics", format!("{reason}: {hint}"))
