@@ -182,12 +182,14 @@ impl<S: Stage> Worker<S> {
             self.context.bus.publish(std::slice::from_ref(message), writer)?;
             self.waiting.late.pop_front();
         }
-        let due = |state: &KeyState| {
-            state.recorded < state.outbox.len()
-                || state.changed && (all || state.saved_at.elapsed() >= SNAPSHOT_EVERY)
-        };
         // What is another's already is decided again there.
         let own = |state: &KeyState| self.consumer.holds(state.partition);
+        // All that changed go with the first that is due: one wait for the store, not one for each.
+        let time = self
+            .keys
+            .values()
+            .any(|state| state.changed && state.saved_at.elapsed() >= SNAPSHOT_EVERY && own(state));
+        let due = |state: &KeyState| state.recorded < state.outbox.len() || state.changed && (all || time);
         let keys: Vec<Key> = self
             .keys
             .iter()
