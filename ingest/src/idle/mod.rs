@@ -77,7 +77,7 @@ pub(crate) struct Idle<B> {
     given_us: i64,
     /// What is to become of pictures that are not decoded yet, by their time for the decoder.
     due: VecDeque<(i64, Due)>,
-    /// When something moved last, and when the scene was looked at last.
+    /// When something moved last, and when the scene was looked at last; while it rests, since then.
     moved_us: Option<i64>,
     looked_us: Option<i64>,
     /// Key frames given to the decoder that did not come out.
@@ -308,7 +308,7 @@ impl<B: Clone> Idle<B> {
         }
         self.sizes.forget_before(self.moved_us.unwrap_or(frame.pts_us));
         self.held.begin();
-        (self.state, self.owed) = (State::Resting, 0);
+        (self.state, self.owed, self.looked_us) = (State::Resting, 0, None);
         self.hold(frame, body);
     }
 
