@@ -12,7 +12,9 @@ if ! cmp --silent bench/peers/requirements.txt "$peers/requirements.txt"; then
 fi
 say "building for speed"
 cargo build --release --workspace
-benchmark="${1:-all}"
-[ $# -eq 0 ] || shift
-exec "$CARGO_TARGET_DIR/release/bench" "$benchmark" --clip "$CORTEX_HOME/clips/vtest.mp4" \
-    --cortex "$CARGO_TARGET_DIR/release/cortex" --python "$peers/bin/python" --out "$CARGO_TARGET_DIR/bench" "$@"
+# Each takes of these what it needs.
+export CORTEX_BENCH_CLIP="$CORTEX_HOME/clips/vtest.mp4"
+export CORTEX_BENCH_CORTEX="$CARGO_TARGET_DIR/release/cortex"
+export CORTEX_BENCH_PYTHON="$peers/bin/python"
+export CORTEX_BENCH_OUT="$CARGO_TARGET_DIR/bench"
+exec "$CARGO_TARGET_DIR/release/bench" "${@:-all}"

@@ -25,17 +25,8 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// The clip, H.264
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CLIP")]
     clip: PathBuf,
-    /// Not used here
-    #[arg(long, hide = true)]
-    cortex: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    python: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    out: Option<PathBuf>,
     /// Cameras of the server
     #[arg(long, default_value_t = 10)]
     cameras: usize,

@@ -19,15 +19,6 @@ use crate::report::{line, median};
 /// How many cameras, and for how long.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
-    /// Not used here
-    #[arg(long, hide = true)]
-    clip: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    cortex: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    python: Option<PathBuf>,
     /// Numbers of cameras, at least two
     #[arg(long, value_delimiter = ',', default_values_t = [5, 10, 20])]
     counts: Vec<usize>,
@@ -38,7 +29,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 2)]
     rounds: usize,
     /// Folder for the generated clip and `cameras.json`
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
 }
 

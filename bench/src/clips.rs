@@ -21,19 +21,13 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// The clip
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CLIP")]
     clip: PathBuf,
     /// Every so many-th picture of it is analysed, at five a second
     #[arg(long, default_value_t = 2)]
     every: usize,
-    /// Not used here
-    #[arg(long, hide = true)]
-    cortex: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    python: Option<PathBuf>,
     /// Folder for `clips.json`
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
 }
 

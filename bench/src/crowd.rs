@@ -33,16 +33,10 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// The clip, H.264
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CLIP")]
     clip: PathBuf,
-    /// Not used here
-    #[arg(long, hide = true)]
-    cortex: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    python: Option<PathBuf>,
     /// Folder for the encoded clip
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
     /// Seconds between key frames
     #[arg(long, default_value_t = 2)]

@@ -17,13 +17,13 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// The clip, H.264
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CLIP")]
     pub(crate) clip: PathBuf,
     /// Cortex's binary, built for speed
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CORTEX")]
     pub(crate) cortex: PathBuf,
     /// A Python with the packages of `bench/peers/requirements.txt`
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_PYTHON")]
     python: PathBuf,
     /// The Python pipeline
     #[arg(long, default_value = "bench/peers/pipeline.py")]
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Contender::value_variants().to_vec())]
     contenders: Vec<Contender>,
     /// Folder for `efficiency.json`
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     pub(crate) out: PathBuf,
 }
 

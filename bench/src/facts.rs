@@ -22,14 +22,8 @@ use crate::report::line;
 /// How many cameras, and for how long.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
-    /// Not used here
-    #[arg(long, hide = true)]
-    clip: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    python: Option<PathBuf>,
     /// Cortex's binary, built for speed
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CORTEX")]
     cortex: PathBuf,
     #[command(flatten)]
     servers: Servers,
@@ -46,7 +40,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Folder for `facts.json`
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
 }
 

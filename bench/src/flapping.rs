@@ -20,17 +20,8 @@ use crate::report::line;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// The clip, H.264
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CLIP")]
     clip: PathBuf,
-    /// Not used here
-    #[arg(long, hide = true)]
-    cortex: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    python: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    out: Option<PathBuf>,
     /// Cameras that come and go, all at once
     #[arg(long, default_value_t = 50)]
     cameras: usize,

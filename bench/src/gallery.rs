@@ -39,7 +39,7 @@ pub(crate) struct Options {
     #[arg(long)]
     peer: Option<PathBuf>,
     /// Folder for `gallery.json`
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
 }
 

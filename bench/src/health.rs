@@ -14,17 +14,8 @@ use crate::{clip::Decoder, report::line};
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// The clips, H.264; each is a camera that was always well
-    #[arg(long, required = true, num_args = 1..)]
+    #[arg(long, env = "CORTEX_BENCH_CLIP", required = true, num_args = 1..)]
     clip: Vec<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    cortex: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    python: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    out: Option<PathBuf>,
     /// Hours of the noisy yard
     #[arg(long, default_value_t = 1.0)]
     hours: f64,

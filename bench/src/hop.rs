@@ -22,14 +22,11 @@ use crate::{clip::Decoder, report::line};
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// The clip, H.264
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CLIP")]
     clip: PathBuf,
     /// Cortex's binary, built for speed
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CORTEX")]
     cortex: PathBuf,
-    /// Not used here
-    #[arg(long, hide = true)]
-    python: Option<PathBuf>,
     /// Folder of the model files
     #[arg(long, default_value = "models/files")]
     models: PathBuf,
@@ -42,7 +39,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 5.0)]
     rate: f64,
     /// Folder for `hop.json`
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
 }
 

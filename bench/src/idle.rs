@@ -24,13 +24,13 @@ use crate::report::line;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// The clips, H.264
-    #[arg(long, required = true, num_args = 1..)]
+    #[arg(long, env = "CORTEX_BENCH_CLIP", required = true, num_args = 1..)]
     clip: Vec<PathBuf>,
     /// Cortex's binary
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CORTEX")]
     cortex: PathBuf,
     /// Python with the packages of `peers/requirements.txt`; its pipeline is left out without
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_PYTHON")]
     python: Option<PathBuf>,
     /// The pipeline
     #[arg(long, default_value = "bench/peers/pipeline.py")]
@@ -58,7 +58,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 640)]
     face_side: u32,
     /// Folder for the encoded clips, the results and `idle.json`
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
 }
 

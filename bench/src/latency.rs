@@ -25,14 +25,11 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// The clip, H.264
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CLIP")]
     clip: PathBuf,
     /// Cortex's binary, built for speed
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CORTEX")]
     cortex: PathBuf,
-    /// Not used here
-    #[arg(long, hide = true)]
-    python: Option<PathBuf>,
     /// Folder of the model files
     #[arg(long, default_value = "models/files")]
     models: PathBuf,
@@ -46,7 +43,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 2)]
     rounds: usize,
     /// Folder for `latency.json`
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
 }
 
@@ -56,7 +53,6 @@ impl Options {
         Self {
             clip: other.clip.clone(),
             cortex: other.cortex.clone(),
-            python: None,
             models: other.models.clone(),
             load: 0.7,
             seconds: 80,

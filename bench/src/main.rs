@@ -84,7 +84,7 @@ enum Benchmark {
 #[derive(Args, Clone, Debug)]
 struct Work {
     /// The clip
-    #[arg(long)]
+    #[arg(long, env = "CORTEX_BENCH_CLIP")]
     clip: PathBuf,
     /// Width and height of the object detector's input
     #[arg(long, default_value = "640x384", value_parser = size)]

@@ -47,7 +47,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     cortex_core: usize,
     /// Folder for `overload.json`
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
 }
 

@@ -24,15 +24,6 @@ use crate::{
 /// What is measured.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
-    /// Not used here
-    #[arg(long, hide = true)]
-    clip: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    cortex: Option<PathBuf>,
-    /// Not used here
-    #[arg(long, hide = true)]
-    python: Option<PathBuf>,
     /// Seconds between key frames
     #[arg(long, default_value_t = 2)]
     interval: u64,
@@ -40,7 +31,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 8)]
     times: usize,
     /// Folder for the generated clip
-    #[arg(long, default_value = "target/bench")]
+    #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
 }
 

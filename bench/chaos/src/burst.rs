@@ -1,4 +1,4 @@
-//! Ten times the frames. Ingest is played by the harness here, because it would leave out what is too much before anybody
+//! Ten times the frames that fit. Ingest is played by the harness here, because it would leave out what is too much before anybody
 //! else had to: what is judged is what a detector does with more than it can take.
 
 use std::{
@@ -22,15 +22,16 @@ use crate::{
 
 /// Cameras that send.
 pub(crate) const CAMERAS: usize = 16;
-/// Frames a second and camera, before and after.
-const RATE: f64 = 0.5;
-const TIMES: f64 = 10.0;
+/// Frames a second and camera: well within what a core can analyse, a little more than that, and ten times as many.
+const CALM: f64 = 0.5;
+const FULL: f64 = 1.5;
+const FLOOD: f64 = 10.0;
 const STEADY: Duration = Duration::from_secs(20);
 const BURST: Duration = Duration::from_secs(30);
-/// Pictures held; they are shown in turn.
-const PICTURES: usize = 200;
+/// Pictures held: more than are sent of a camera, whose numbers tell what was produced.
+const PICTURES: usize = 400;
 
-/// Sends steadily, far too much, and steadily again.
+/// Sends what shows how much fits, far too much, and little again.
 pub(crate) fn run(plant: &mut Plant<'_>, setting: &Setting) -> anyhow::Result<()> {
     let clips = clip::clips(&setting.clip, &setting.clips, setting.cameras)?;
     let pictures = pictures(clips.first().context("there is a clip")?)?;
@@ -55,15 +56,15 @@ pub(crate) fn run(plant: &mut Plant<'_>, setting: &Setting) -> anyhow::Result<()
         }
         broker.flush()
     };
-    send(RATE, STEADY / 2)?;
+    send(CALM, STEADY / 2)?;
     plant.phase(Phase::Steady)?;
-    send(RATE, STEADY)?;
+    send(FULL, STEADY)?;
     plant.phase(Phase::Fault)?;
-    send(RATE * TIMES, BURST)?;
+    send(FLOOD, BURST)?;
     plant.phase(Phase::Heal)?;
-    send(RATE, STEADY / 2)?;
+    send(CALM, STEADY / 2)?;
     plant.phase(Phase::Settle)?;
-    send(RATE, STEADY / 2)
+    send(CALM, STEADY / 2)
 }
 
 fn frame(camera: &str, n: u64, picture: &[u8]) -> v1::Frame {

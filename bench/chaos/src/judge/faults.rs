@@ -19,7 +19,7 @@ const JUST_BEFORE_US: i64 = 1_000_000;
 const SOON_AFTER_US: i64 = 2_000_000;
 /// Nothing stalls longer for a message that nobody can use.
 const STALL_S: f64 = 1.0;
-/// Goodput of the burst over what the detector's core could do: what the steady time took of it for each frame.
+/// Goodput of the burst over what fits: what was analysed when a little more came than can be.
 const GOODPUT: f64 = 0.95;
 /// Nothing analysed is older than so many rounds through all cameras.
 const AGE_ROUNDS: f64 = 2.0;
@@ -205,6 +205,7 @@ fn flapping(evidence: &Evidence) -> Check {
 fn overload(evidence: &Evidence) -> Vec<Check> {
     let span =
         |from: Phase, to: Phase| (evidence.began(from).unwrap_or(0), evidence.began(to).unwrap_or(i64::MAX));
+    let seconds = |(from, to): (i64, i64)| (to - from) as f64 / 1e6;
     let seen = |(from, to): (i64, i64)| {
         let inside = evidence.seen().filter(move |(message, seen)| {
             seen.outcome == Outcome::Processed && (from..to).contains(&message.at_us)
@@ -225,10 +226,9 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
         span(Phase::Fault, Phase::Heal),
         span(Phase::Heal, Phase::Settle),
     );
-    let calm = seen(steady).count() as f64 / cpu(steady);
-    let seconds = (burst.1 - burst.0) as f64 / 1e6;
-    let answered = seen(burst).count() as f64;
-    let round = burst::CAMERAS as f64 * seconds / answered.max(1.0);
+    let capacity = seen(steady).count() as f64 / seconds(steady);
+    let goodput = seen(burst).count() as f64 / seconds(burst);
+    let round = burst::CAMERAS as f64 / goodput.max(0.1);
     let p99 = percentile(seen(burst).map(|(_, age)| age).collect(), 0.99);
     let mut by_camera: BTreeMap<&str, f64> = BTreeMap::new();
     seen(burst).for_each(|(camera, _)| *by_camera.entry(camera).or_default() += 1.0);
@@ -238,14 +238,15 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
     vec![
         Check::new(
             "goodput",
-            answered / seconds >= GOODPUT * calm,
+            goodput >= GOODPUT * capacity,
             format!(
-                "{:.1} frames a second of {:.1} offered, on a core that could take {calm:.1}: {:.2}, at least {GOODPUT}; it was busy \
-                 for {:.0} % of the time",
-                answered / seconds,
+                "{goodput:.1} frames a second of {:.1} offered, {capacity:.1} of {:.1} before: {:.2}, at least {GOODPUT}; its core \
+                 was busy with it for {:.0} and {:.0} % of the time",
                 offered(evidence, burst),
-                answered / seconds / calm,
-                100.0 * cpu(burst) / seconds
+                offered(evidence, steady),
+                goodput / capacity,
+                100.0 * cpu(burst) / seconds(burst),
+                100.0 * cpu(steady) / seconds(steady),
             ),
         ),
         Check::new(
