@@ -15,7 +15,7 @@ use cortex_proto::{
 };
 use cortex_runtime::{
     bus::{
-        Bus, Consumer, Event, From, Outgoing, Take, Writer,
+        Bus, Consumer, Error, Event, From, Outgoing, Take, Writer,
         kafka::{Kafka, Settings},
     },
     config::Secret,
@@ -106,7 +106,12 @@ fn hear(
         assert!(Instant::now() < deadline, "{heard:?}");
         for (name, member) in &mut *members {
             let take = Take { count: 100, wait: Duration::from_millis(20) };
-            heard.extend(member.poll(take).unwrap().map(|event| ((*name).to_owned(), event)));
+            let event = match member.poll(take) {
+                // A broker may not know yet of a topic that was made a moment ago.
+                Err(Error::Engine { .. }) => None,
+                event => event.unwrap(),
+            };
+            heard.extend(event.map(|event| ((*name).to_owned(), event)));
         }
     }
     heard
@@ -172,10 +177,11 @@ fn a_partition_that_stays_stays_without_a_word() {
 
 #[test]
 fn a_place_that_was_given_to_another_is_taken_again_but_not_for_ever() {
-    let settings = settings(&unique("place"));
+    let settings = settings(&unique("killed"));
     let bus = Kafka::open(settings.clone()).unwrap();
     let mut one = bus.subscribe("place", "0", &[&topics::DETECTIONS]).unwrap();
-    let has = |heard: &[(String, Event)]| matches!(heard.last(), Some((_, Event::Assigned(_))));
+    // Other tests share the topics, and what they say is not meant here.
+    let has = |heard: &[(String, Event)]| heard.iter().any(|(_, event)| matches!(event, Event::Assigned(_)));
     hear(&mut [("one", &mut *one)], has);
     // Another client joins under its name, and is gone at once.
     let take = || {
@@ -195,13 +201,16 @@ fn a_place_that_was_given_to_another_is_taken_again_but_not_for_ever() {
         }
     };
     take();
-    let heard = hear(&mut [("one", &mut *one)], has);
+    let mut heard = hear(&mut [("one", &mut *one)], has);
+    heard.retain(|(_, event)| !matches!(event, Event::Records(_)));
     assert!(matches!(&heard[..], [(_, Event::Revoked(_)), (_, Event::Assigned(_))]), "{heard:?}");
     take();
     let deadline = Instant::now() + Duration::from_secs(30);
     let error = loop {
         assert!(Instant::now() < deadline, "two of one name do not go on for ever");
-        if let Err(error) = one.poll(Take { count: 1, wait: Duration::from_millis(20) }) {
+        if let Err(error @ Error::Fenced { .. }) =
+            one.poll(Take { count: 1, wait: Duration::from_millis(20) })
+        {
             break error.to_string();
         }
     };
@@ -234,7 +243,7 @@ fn what_is_wrong_with_a_cluster_is_told_in_one_line() {
         password: Secret::new(password),
         tls: true,
         ca: PathBuf::from(broker("CORTEX_TEST_KAFKA_CA")),
-        ..settings(&unique("login"))
+        ..settings(&unique("killed"))
     };
     let wrong = told(login("not the secret"));
     assert!(wrong.contains("authentication failed"), "{wrong}");
