@@ -8,6 +8,7 @@ use cortex_proto::{
     topics::{self, Class, PARTITIONS},
 };
 use rdkafka::{
+    Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     config::FromClientConfigAndContext,
     consumer::{BaseConsumer, Consumer as _},
@@ -19,6 +20,7 @@ use tokio::runtime::Builder;
 use super::{
     PATIENCE, Settings,
     client::{Ears, MESSAGE},
+    ends,
 };
 use crate::bus::Error;
 
@@ -39,6 +41,7 @@ pub(super) fn apply(settings: &Settings) -> Result<Vec<String>, Error> {
         .map_err(|error| Error::engine("start a kafka client", error))?;
     if !missing.is_empty() {
         make(settings, &admin, &missing)?;
+        wait_until_led(settings, &missing)?;
     }
     check_age(settings, &admin)?;
     for topic in topics::ALL.iter().filter(|topic| !missing.contains(topic)) {
@@ -55,17 +58,32 @@ pub(super) fn apply(settings: &Settings) -> Result<Vec<String>, Error> {
     Ok(missing.into_iter().map(|topic| settings.topic(topic)).collect())
 }
 
+/// A consumer without a group, because only that lets one hear why nobody answers.
+fn client(settings: &Settings) -> Result<BaseConsumer<Ears>, Error> {
+    FromClientConfigAndContext::from_config_and_context(&settings.client(), Ears::default())
+        .map_err(|error| Error::engine("start a kafka client", error))
+}
+
 fn metadata(settings: &Settings) -> Result<Metadata, Error> {
-    // A consumer without a group, because only that lets one hear why nobody answers.
-    let client: BaseConsumer<Ears> =
-        FromClientConfigAndContext::from_config_and_context(&settings.client(), Ears::default())
-            .map_err(|error| Error::engine("start a kafka client", error))?;
+    let client = client(settings)?;
     client.fetch_metadata(None, PATIENCE).map_err(|error| {
         while client.poll(Duration::ZERO).is_some() {}
         let heard = client.context().heard();
         let reason = format!("{} did not answer within {PATIENCE:?}: {error}{heard}", settings.brokers);
         Error::engine("connect to kafka", reason)
     })
+}
+
+/// A broker says at once that a topic is there, and takes nothing for a partition before it has made it, which for all of
+/// them is seconds.
+fn wait_until_led(settings: &Settings, made: &[&Topic]) -> Result<(), Error> {
+    let mut partitions = TopicPartitionList::new();
+    for topic in made {
+        partitions.add_partition_range(&settings.topic(topic), 0, PARTITIONS as i32 - 1);
+    }
+    // A client that was told that a topic is not there believes it for long.
+    let led = ends::offsets(&client(settings)?, &partitions, Offset::End, ends::YOUNG);
+    led.map(drop).map_err(|error| Error::engine("wait for the topics that were made", error))
 }
 
 /// Headers and producers that repeat nothing came with Kafka 0.11; a question that came with it tells whether they are
