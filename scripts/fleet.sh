@@ -52,7 +52,7 @@ for stage in detector recognizer cloaker ingest; do
     # The alerter asks all but the detector.
     [ "$stage" = detector ] || export "CORTEX__STAGES__${stage^^}=${said%/readyz}"
 done
-say "alerts in another terminal: CORTEX__DATA__DIR=$folder/alerter $binaries/cortex --config $config watch"
+say "in another terminal: CORTEX__DATA__DIR=$folder/alerter $binaries/cortex --config $config watch (alerts) or login (a new link)"
 CORTEX__DATA__DIR="$folder/alerter" "$binaries/cortex-alerter" --config "$config" 2>"$folder/alerter.log" &
 running+=($!)
 # Whichever ends first ends all.

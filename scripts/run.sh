@@ -6,7 +6,14 @@ scripts/setup.sh
 say "building (the first time takes some minutes)"
 cargo build --workspace # as the tests build it, so that neither rebuilds what the other built
 mkdir -p "$CORTEX_HOME/bin"
-ln -sf "$CARGO_TARGET_DIR/debug/cortex" "$CORTEX_HOME/bin/cortex"
+# Another terminal knows no CORTEX_HOME, and would look for the running system elsewhere.
+rm -f "$CORTEX_HOME/bin/cortex"
+cat >"$CORTEX_HOME/bin/cortex" <<EOF
+#!/usr/bin/env bash
+export CORTEX_HOME="\${CORTEX_HOME:-$CORTEX_HOME}"
+exec -a "\$0" "$CARGO_TARGET_DIR/debug/cortex" "\$@"
+EOF
+chmod +x "$CORTEX_HOME/bin/cortex"
 source=()
 [ -z "${SOURCE:-}" ] || source=(--source "$SOURCE")
 exec "$CORTEX_HOME/bin/cortex" demo "${source[@]}"

@@ -52,11 +52,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     every: u64,
     /// The object model's picture, as in the config
-    #[arg(long, default_value = "640x384")]
-    object_size: String,
+    #[arg(long, default_value = "640x384", value_parser = crate::size)]
+    object_size: (usize, usize),
     /// Longest side of the face model's picture, as in the config
     #[arg(long, default_value_t = 640)]
-    face_side: u32,
+    face_side: usize,
     /// Folder for the encoded clips, the results and `idle.json`
     #[arg(long, env = "CORTEX_BENCH_OUT", default_value = "target/bench")]
     out: PathBuf,
@@ -197,7 +197,13 @@ fn measure(options: &Options, clip: &Path, interval_s: u64) -> anyhow::Result<Me
 fn peer(options: &Options, python: &Path, clip: &Path) -> anyhow::Result<(f64, Python)> {
     let mut command = Command::new(python);
     command.arg(&options.pipeline).arg("--clip").arg(clip).args(["--every", &options.every.to_string()]);
-    command.args(["--object-size", &options.object_size, "--face-side", &options.face_side.to_string()]);
+    let (width, height) = options.object_size;
+    command.args([
+        "--object-size",
+        &format!("{width}x{height}"),
+        "--face-side",
+        &options.face_side.to_string(),
+    ]);
     command.arg("--models").arg(&options.models);
     let ran = child::run(command)?;
     let said = ran.output.lines().last().context("the pipeline said nothing")?;
@@ -246,11 +252,12 @@ fn analyse(options: &Options, clip: &Path, idle: &str) -> anyhow::Result<Analysi
     let out = options.out.join(format!("idle-{idle}"));
     fs::create_dir_all(&out)?;
     let config = out.join("bench.toml");
-    let (object_size, face_side) = (options.object_size.replace('x', ", "), options.face_side);
+    let ((width, height), face_side) = (options.object_size, options.face_side);
     fs::write(
         &config,
         format!(
-            "[ingest]\nidle = \"{idle}\"\n[detector]\nobject_size = [{object_size}]\nface_long_side = {face_side}\n"
+            "[ingest]\nidle = \"{idle}\"\n\
+             [detector]\nobject_size = [{width}, {height}]\nface_long_side = {face_side}\n"
         ),
     )?;
     let mut command = Command::new(&options.cortex);

@@ -96,7 +96,7 @@ impl Process {
             None
         };
         let (ready, scheme) = (health.clone(), if listen.tls() { "https" } else { "http" });
-        let (cortex, name) = (self.cortex(), self.part.name);
+        let (commands, name) = (self.commands(), self.part.name);
         let listener = Listener {
             address: listen.address().map_err(anyhow::Error::msg)?,
             tls: listen.tls().then(|| (listen.certificate.clone(), listen.key.clone())),
@@ -109,8 +109,7 @@ impl Process {
                 print::line(&match link {
                     Some(link) => format!(
                         "\n  Cortex is running. Open once, within ten minutes:\n\n    {scheme}://{address}/login?token={}\n\n  \
-                         In another terminal `{cortex} login` makes a new link and `{cortex} watch` shows alerts. \
-                         Ctrl-C ends it.\n",
+                         {commands}Ctrl-C ends it.\n",
                         link.expose()
                     ),
                     None => format!("{name} is running; its health is at {scheme}://{address}/readyz"),
@@ -121,12 +120,16 @@ impl Process {
         Ok(())
     }
 
-    /// What the command line is called from here: as this process was, so that it works where it is not on the path. A
-    /// stage's own binary has no other commands.
-    fn cortex(&self) -> String {
+    /// What else the command line can do now, called as this process was, so that it works where it is not on the path.
+    /// Nothing from a stage's own binary: it has no other commands.
+    fn commands(&self) -> String {
         let called =
             std::env::args().next().filter(|name| !name.ends_with(&format!("cortex-{}", self.part.name)));
-        called.unwrap_or_else(|| "cortex".to_owned())
+        called.map_or_else(String::new, |cortex| {
+            format!(
+                "In another terminal `{cortex} login` makes a new link and `{cortex} watch` shows alerts. "
+            )
+        })
     }
 }
 

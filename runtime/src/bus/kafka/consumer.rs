@@ -19,7 +19,7 @@ use rdkafka::{
     message::Message as _,
     types::RDKafkaErrorCode,
 };
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::{
     Settings, envelope,
@@ -129,7 +129,11 @@ impl Member {
         self.room.close();
         self.seat = None;
         self.room.open();
-        self.seat = Some(self.take_seat()?);
+        // Without a place it would hear nothing, for ever and without a word.
+        self.seat = Some(self.take_seat().map_err(|error| {
+            error!(member = self.names.1, %error, "it cannot join again, and ends");
+            Error::Closed
+        })?);
         Ok(())
     }
 }
