@@ -7,7 +7,7 @@
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -17,22 +17,43 @@ use arc_swap::ArcSwap;
 use cortex_proto::{Topic, topics, v1};
 use cortex_runtime::{
     Collector, Context, Fatal, Key, Lifecycle, Poison, Snapshot, Stage, StreamTime, Tables,
-    bus::{Embedded, From, Full, Record, Tail, Take, Writer},
+    bus::{Embedded, From, Full, Outgoing, Record, Tail, Take, Writer},
     runner, stage,
     store::{self, Retention, Scan, Sqlite, Store, StoredRow, Table, table},
 };
 
 const WAIT: Duration = Duration::from_secs(20);
 
-/// A store whose disk can be full: it is read, and not written.
+/// A store whose disk can be full, so that it is read and not written, or slow.
 struct Disk {
     store: Sqlite,
     full: AtomicBool,
     refused: AtomicU64,
+    /// Writes wait until the models have looked at so many inputs.
+    slow: AtomicU64,
+    looked: Arc<Looked>,
+}
+
+/// Inputs that the models have looked at.
+#[derive(Default)]
+struct Looked(Mutex<u64>, Condvar);
+
+impl Looked {
+    fn add(&self, count: usize) {
+        *self.0.lock().unwrap() += count as u64;
+        self.1.notify_all();
+    }
+
+    fn reaches(&self, count: u64) -> bool {
+        let looked = self.0.lock().unwrap();
+        !self.1.wait_timeout_while(looked, WAIT, |looked| *looked < count).unwrap().1.timed_out()
+    }
 }
 
 impl Disk {
     fn room(&self) -> Result<(), store::Error> {
+        let slow = self.slow.load(Ordering::SeqCst);
+        assert!(self.looked.reaches(slow), "the models wait for the store");
         if self.full.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(store::Error::Full { attempt: "write rows" });
@@ -72,6 +93,7 @@ impl Store for Disk {
 
 /// Tells each frame at once, and decides on every frame; its state is as long as it is told.
 struct Watcher {
+    looked: Arc<Looked>,
     applied: Arc<AtomicU64>,
     state: Vec<u8>,
     length: usize,
@@ -93,6 +115,7 @@ impl Stage for Watcher {
     type Seen = ();
 
     fn infer(&mut self, batch: &[&Input]) -> Vec<Result<(), Poison>> {
+        self.looked.add(batch.len());
         batch.iter().map(|_| Ok(())).collect()
     }
 
@@ -137,6 +160,8 @@ impl Story {
             store: Sqlite::open(Some(&folder.join("store")), retention).unwrap(),
             full: AtomicBool::new(false),
             refused: AtomicU64::new(0),
+            slow: AtomicU64::new(0),
+            looked: Arc::default(),
         });
         let context = Context {
             bus: Arc::new(Embedded::open(Some(&folder.join("bus")), Full::Shed).unwrap()),
@@ -148,9 +173,19 @@ impl Story {
     }
 
     fn start(&self, workers: usize, length: usize) {
-        let config = runner::Config { workers, ..runner::Config::default() };
-        let make = || Ok(Watcher { applied: Arc::clone(&self.applied), state: Vec::new(), length });
-        runner::spawn(&self.context, &config, make).unwrap();
+        self.start_as(&runner::Config { workers, ..runner::Config::default() }, length);
+    }
+
+    fn start_as(&self, config: &runner::Config, length: usize) {
+        let make = || {
+            Ok(Watcher {
+                looked: Arc::clone(&self.disk.looked),
+                applied: Arc::clone(&self.applied),
+                state: Vec::new(),
+                length,
+            })
+        };
+        runner::spawn(&self.context, config, make).unwrap();
     }
 
     fn tail(&self, topic: &'static Topic) -> Box<dyn Tail> {
@@ -158,15 +193,18 @@ impl Story {
     }
 
     fn frame(&self, camera: &str, n: u64, partition: u32) {
-        let id = v1::FrameId { camera: camera.into(), role: v1::Role::Main as i32, epoch: 1, seq: n };
-        let frame = v1::Frame { id: Some(id), n, ..Default::default() };
-        self.context.publish(frame, partition, &Writer::ANYBODY).unwrap();
+        self.context.publish(frame(camera, n), partition, &Writer::ANYBODY).unwrap();
     }
 
     fn end(self) {
         self.context.stop().cancel();
         self.runtime.block_on(self.context.lifecycle.ended(WAIT)).unwrap();
     }
+}
+
+fn frame(camera: &str, n: u64) -> v1::Frame {
+    let id = v1::FrameId { camera: camera.into(), role: v1::Role::Main as i32, epoch: 1, seq: n };
+    v1::Frame { id: Some(id), n, ..Default::default() }
 }
 
 fn take(tail: &mut dyn Tail, count: usize) -> Vec<Record> {
@@ -203,6 +241,20 @@ fn a_full_store_stops_no_live_message_and_loses_no_decision() {
     assert_eq!(anomalies(&told), (1..=20).map(|n| n.to_string()).collect::<Vec<_>>());
     assert_eq!(story.applied.load(Ordering::SeqCst), 20, "nothing is applied twice for a sink");
     assert_eq!(told[0].writer, Writer::new("watcher/3", 1));
+    story.end();
+}
+
+#[test]
+fn the_models_do_not_wait_for_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let story = Story::new(folder.path());
+    let mut decided = story.tail(&topics::ANOMALIES);
+    story.disk.slow.store(2, Ordering::SeqCst);
+    // Each frame is a batch of its own.
+    story.start_as(&runner::Config { batch_count: 1, ..runner::Config::default() }, 8);
+    let together = [frame("first", 1), frame("second", 2)].map(|frame| Outgoing::new(frame, 0));
+    story.context.bus.publish(&together, &Writer::ANYBODY).unwrap();
+    assert_eq!(anomalies(&take(&mut *decided, 2)), ["1", "2"]);
     story.end();
 }
 

@@ -4,7 +4,7 @@
 //! is due: first one write of snapshots with their outboxes and of rows, then the decisions' messages, then commits.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::Instant,
 };
 
@@ -14,17 +14,18 @@ use tracing::{error, warn};
 
 use super::{
     SNAPSHOT_EVERY,
+    away::Away,
     behind::Behind,
     keys::{Decision, KeyState, Letter, owner, place},
     wall_clock,
-    worker::Worker,
 };
 use crate::{
-    bus::{self, Body, Outgoing, Record, Writer},
+    bus::{self, Body, Consumer, Outgoing, Record, Writer},
     collector::Collector,
-    stage::{Clock, Fatal, Input, Key, Poison, Snapshot, Stage},
+    context::Context,
+    stage::{Fatal, Key, Poison},
     store::{self, StoredRow, table},
-    telemetry::trace::Work,
+    telemetry::{StageMetrics, trace::Work},
 };
 
 /// Decisions that wait at most. One is a few kilobytes, so this is what a worker may take of memory while the store is
@@ -33,12 +34,23 @@ const WAITING: usize = 4_000;
 /// Volatile facts that wait at most while the bus is away; beyond it the oldest go.
 const LATE: usize = 4_096;
 
-/// What waits for sinks, besides the outboxes of keys.
-#[derive(Default)]
-pub(super) struct Waiting {
+/// What a worker said and where it goes, apart from the stage that said it: so a write can go on while models run.
+pub(super) struct Sinks {
+    stage: &'static str,
+    pub(super) context: Context,
+    pub(super) consumer: Box<dyn Consumer>,
+    /// Whether the store and the bus take what is said.
+    pub(super) away: Away,
+    pub(super) keys: BTreeMap<Key, KeyState>,
     behind: Behind,
     /// Volatile facts, with their writers, that the bus did not take.
     late: VecDeque<(Outgoing, Writer)>,
+    /// Term of each partition in which something was said.
+    terms: HashMap<u32, u64>,
+    /// Next offset of each durable topic and partition: where to commit when no key holds it back.
+    pub(super) seen: HashMap<(&'static str, u32), u64>,
+    committed: HashMap<(&'static str, u32), u64>,
+    pub(super) metrics: StageMetrics,
 }
 
 /// Why something was not carried out.
@@ -49,10 +61,31 @@ pub(super) enum Failure {
     Fenced(String),
 }
 
-impl<S: Stage> Worker<S> {
+impl Sinks {
+    pub(super) fn new(
+        stage: &'static str,
+        context: Context,
+        consumer: Box<dyn Consumer>,
+        away: Away,
+    ) -> Self {
+        Self {
+            stage,
+            context,
+            consumer,
+            away,
+            keys: BTreeMap::new(),
+            behind: Behind::default(),
+            late: VecDeque::new(),
+            terms: HashMap::new(),
+            seen: HashMap::new(),
+            committed: HashMap::new(),
+            metrics: StageMetrics::new(stage),
+        }
+    }
+
     /// Carries out what a stage said about one input: volatile messages at once, derived rows behind, and decisions
-    /// by way of the key's snapshot.
-    pub(super) fn say(&mut self, key: &Key, out: Collector) -> Result<(), Fatal> {
+    /// by way of the key's snapshot. Answers whether it decided something.
+    pub(super) fn say(&mut self, key: &Key, out: Collector) -> Result<bool, Fatal> {
         self.metrics.emitted(out.messages.len() as u64);
         let partition = self.keys[key].partition;
         let (decisions, now): (Vec<Outgoing>, Vec<Outgoing>) =
@@ -64,20 +97,21 @@ impl<S: Stage> Worker<S> {
         };
         let (behind, rows): (Vec<StoredRow>, Vec<StoredRow>) = out.rows.into_iter().partition(derived);
         self.store_behind(behind);
-        if !decisions.is_empty() || !rows.is_empty() {
+        let decides = !decisions.is_empty() || !rows.is_empty();
+        if decides {
             self.decide(key, Decision { rows, letters: decisions.iter().map(Letter::seal).collect() });
         }
-        Ok(())
+        Ok(decides)
     }
 
     /// Sends an input to the dead letters: a copy of a fact, reference and hash of a picture.
     pub(super) fn bury(&mut self, key: &Key, record: &Record, poison: &Poison, mut work: Work) {
         self.metrics.poisoned();
-        warn!(stage = S::NAME, topic = record.topic.noun, key = %record.key, offset = record.offset, %poison, "input poisoned");
+        warn!(stage = self.stage, topic = record.topic.noun, key = %record.key, offset = record.offset, %poison, "input poisoned");
         let encoded = matches!(record.body, Body::Bytes(_)).then(|| record.body.bytes());
         let fact = if record.topic.class == Class::Fact { record.body.bytes().to_vec() } else { Vec::new() };
         let dead = v1::Dead {
-            stage: S::NAME.to_owned(),
+            stage: self.stage.to_owned(),
             topic: record.topic.noun.to_owned(),
             partition: record.partition,
             offset: record.offset.unwrap_or_default(),
@@ -93,26 +127,18 @@ impl<S: Stage> Worker<S> {
         self.decide(key, Decision { rows: Vec::new(), letters });
     }
 
-    /// Whether so many decisions wait that no more inputs are taken. Only inputs that wait in the log by themselves are
-    /// left there; a worker of pictures goes on, because the live view depends on it.
+    /// Whether as many decisions wait as may.
     pub(super) fn is_full(&self) -> bool {
-        self.decided() >= WAITING && S::In::TOPICS.iter().any(|topic| !topic.volatile)
-    }
-
-    fn decided(&self) -> usize {
-        self.keys.values().map(|state| state.outbox.len()).sum()
+        self.keys.values().map(|state| state.outbox.len()).sum::<usize>() >= WAITING
     }
 
     fn decide(&mut self, key: &Key, decision: Decision) {
-        if self.sinks.is_away() && self.decided() >= WAITING {
+        if self.away.is_away() && self.is_full() {
             self.metrics.dropped("outbox_full", 1);
-            error!(stage = S::NAME, %key, "sinks are away for too long, a decision is lost");
+            error!(stage = self.stage, %key, "sinks are away for too long, a decision is lost");
             return;
         }
-        let state = self.keys.get_mut(key).expect("a key is begun before it decides");
-        state.decide(decision);
-        // What comes next may panic, and must find the state that decided.
-        remember(&self.stage, key, state);
+        self.keys.get_mut(key).expect("a key is begun before it decides").decide(decision);
     }
 
     /// Publishes what must not wait for the store. While the bus is away pictures are shed and facts wait.
@@ -121,24 +147,24 @@ impl<S: Stage> Worker<S> {
             return Ok(());
         }
         let writer = self.writer(partition);
-        if self.waiting.late.is_empty() {
+        if self.late.is_empty() {
             match self.context.bus.publish(&messages, &writer).map_err(Failure::from) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
-                Err(Failure::Away(reason)) => self.sinks.failed(reason),
+                Err(Failure::Away(reason)) => self.away.failed(reason),
             }
         }
         let (facts, pictures): (Vec<_>, Vec<_>) =
             messages.into_iter().partition(|message| message.topic.class == Class::Fact);
-        self.waiting.late.extend(facts.into_iter().map(|message| (message, writer.clone())));
-        let excess = self.waiting.late.len().saturating_sub(LATE);
-        self.waiting.late.drain(..excess);
+        self.late.extend(facts.into_iter().map(|message| (message, writer.clone())));
+        let excess = self.late.len().saturating_sub(LATE);
+        self.late.drain(..excess);
         self.metrics.dropped("bus_away", (pictures.len() + excess) as u64);
         Ok(())
     }
 
     fn store_behind(&mut self, rows: Vec<StoredRow>) {
-        let excess = self.waiting.behind.put(rows);
+        let excess = self.behind.put(rows);
         if excess > 0 {
             self.metrics.dropped("store_away", excess as u64);
         }
@@ -147,7 +173,7 @@ impl<S: Stage> Worker<S> {
     /// Who speaks for a partition. Without a term while the store gives none: then there is nobody to be told from.
     fn writer(&self, partition: u32) -> Writer {
         let term = self.terms.get(&partition);
-        term.map_or(Writer::ANYBODY, |term| Writer::new(owner(S::NAME, partition), *term))
+        term.map_or(Writer::ANYBODY, |term| Writer::new(owner(self.stage, partition), *term))
     }
 
     /// The term of a partition, from the store when there is none yet.
@@ -155,32 +181,16 @@ impl<S: Stage> Worker<S> {
         if let Some(term) = self.terms.get(&partition) {
             return Ok(*term);
         }
-        let term = store::next_term(&*self.context.store, &owner(S::NAME, partition))?;
+        let term = store::next_term(&*self.context.store, &owner(self.stage, partition))?;
         self.terms.insert(partition, term);
         Ok(term)
     }
 
-    /// Carries out what waits, unless a sink is away and its time has not come. `all` is the end: everything is saved,
-    /// and tried once more.
-    pub(super) fn carry_out(&mut self, all: bool) -> Result<(), Fatal> {
-        if !all && !self.sinks.is_due() {
-            return Ok(());
-        }
-        if self.sinks.is_away() {
-            self.metrics.retried();
-        }
-        match self.flush(all) {
-            Ok(()) => self.sinks.answered(),
-            Err(Failure::Away(reason)) => self.sinks.failed(reason),
-            Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
-        }
-        Ok(())
-    }
-
-    pub(super) fn flush(&mut self, all: bool) -> Result<(), Failure> {
-        while let Some((message, writer)) = self.waiting.late.front() {
-            self.context.bus.publish(std::slice::from_ref(message), writer)?;
-            self.waiting.late.pop_front();
+    /// The keys that are to be saved now; `None` when nothing is to be carried out, or a sink is away and its time has not
+    /// come. `all` is the end: everything is saved, and tried once more.
+    pub(super) fn due(&self, all: bool) -> Option<Vec<Key>> {
+        if !all && !self.away.is_due() {
+            return None;
         }
         // What is another's already is decided again there.
         let own = |state: &KeyState| self.consumer.holds(state.partition);
@@ -196,12 +206,33 @@ impl<S: Stage> Worker<S> {
             .filter(|(_, state)| due(state) && own(state))
             .map(|(key, _)| key.clone())
             .collect();
-        let decided = self.keys.values().any(|state| !state.outbox.is_empty() && own(state));
-        if keys.is_empty() && !decided && !all {
-            return Ok(());
+        let waits = self.away.is_away()
+            || !self.late.is_empty()
+            || self.keys.values().any(|state| !state.outbox.is_empty() && own(state));
+        (all || waits || !keys.is_empty()).then_some(keys)
+    }
+
+    /// Carries out what waits, and saves these keys.
+    pub(super) fn carry_out(&mut self, keys: &[Key]) -> Result<(), Fatal> {
+        if self.away.is_away() {
+            self.metrics.retried();
         }
+        match self.flush(keys) {
+            Ok(()) => self.away.answered(),
+            Err(Failure::Away(reason)) => self.away.failed(reason),
+            Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
+        }
+        Ok(())
+    }
+
+    /// The same, for whoever minds himself that a sink is away.
+    pub(super) fn flush(&mut self, keys: &[Key]) -> Result<(), Failure> {
         let begun = Instant::now();
-        self.save(&keys)?;
+        while let Some((message, writer)) = self.late.front() {
+            self.context.bus.publish(std::slice::from_ref(message), writer)?;
+            self.late.pop_front();
+        }
+        self.save(keys)?;
         for key in self.keys.keys().cloned().collect::<Vec<_>>() {
             self.tell(&key)?;
         }
@@ -221,23 +252,22 @@ impl<S: Stage> Worker<S> {
             let holds = self.consumer.holds(partition);
             let Some(state) = self.keys.get_mut(key).filter(|_| holds) else { continue };
             written.push(key);
-            remember(&self.stage, key, state);
-            rows.push(state.row(S::NAME, key, term, now_us));
+            rows.push(state.row(self.stage, key, term, now_us));
             let decided = state.outbox.iter().skip(state.recorded).flat_map(|decision| &decision.rows);
             rows.extend(decided.filter(|row| !is_once(row)).cloned());
         }
         let own = rows.len();
-        rows.extend(self.waiting.behind.take());
+        rows.extend(self.behind.take());
         if rows.is_empty() {
             return Ok(());
         }
         if let Err(error) = self.context.store.write(&rows) {
-            self.waiting.behind.put(rows.split_off(own));
+            self.behind.put(rows.split_off(own));
             return Err(error.into());
         }
         for key in written {
             let Some(state) = self.keys.get_mut(key) else { continue };
-            let (owner, own) = (owner(S::NAME, state.partition), self.terms.get(&state.partition));
+            let (owner, own) = (owner(self.stage, state.partition), self.terms.get(&state.partition));
             for old in
                 state.saved().into_iter().filter(|old| own.is_none_or(|term| *old != place(key, *term)))
             {
@@ -293,47 +323,31 @@ impl<S: Stage> Worker<S> {
         Ok(())
     }
 
-    /// Lets go of what waits for partitions that are another's now. What the log still has is decided again there.
-    pub(super) fn forget(&mut self, partitions: &[u32]) {
+    /// Lets go of what waits for partitions that are another's now, and answers their keys. What the log still has is
+    /// decided again there.
+    pub(super) fn forget(&mut self, partitions: &[u32]) -> Vec<Key> {
         let mut lost = 0;
+        let mut gone = Vec::new();
         self.keys.retain(|key, state| {
             let stays = !partitions.contains(&state.partition);
             if !stays {
                 lost += state.outbox.len() - state.recorded;
-                self.stage.release(key);
+                gone.push(key.clone());
             }
             stays
         });
         if lost > 0 {
             error!(
-                stage = S::NAME,
+                stage = self.stage,
                 decisions = lost,
                 "sinks are away, decisions of revoked partitions are left behind"
             );
         }
-        self.waiting.late.retain(|(message, _)| !partitions.contains(&message.partition));
+        self.late.retain(|(message, _)| !partitions.contains(&message.partition));
         self.terms.retain(|partition, _| !partitions.contains(partition));
         self.seen.retain(|(_, partition), _| !partitions.contains(partition));
         self.committed.retain(|(_, partition), _| !partitions.contains(partition));
-    }
-
-    /// What a record belongs to.
-    pub(super) fn key_of(record: &Record) -> Key {
-        match S::CLOCK {
-            Clock::Stream => Key::from(&*record.key),
-            Clock::Wall => Key::from(record.partition.to_string()),
-        }
-    }
-}
-
-/// Takes a key's state out of its stage. One above the limit is not taken: what was decided and read counts all the
-/// same, so that nothing is decided twice.
-pub(super) fn remember<S: Stage>(stage: &S, key: &Key, state: &mut KeyState) {
-    let snapshot = stage.snapshot(key);
-    if snapshot.0.len() <= Snapshot::MAX {
-        state.last = Some(snapshot);
-    } else {
-        error!(stage = S::NAME, %key, bytes = snapshot.0.len(), "snapshot above its limit, kept the last state");
+        gone
     }
 }
 

@@ -1,6 +1,6 @@
 //! How partitions come to a worker and go.
 
-use std::{collections::BTreeMap, thread};
+use std::{collections::BTreeMap, sync::Arc, thread};
 
 use prost::Message;
 use tracing::{debug, error, info};
@@ -19,24 +19,24 @@ use crate::{
 impl<S: Stage> Worker<S> {
     /// Begins partitions. While the store cannot be read it waits: nobody may go on from a state that he does not know.
     pub(super) fn assigned(&mut self, partitions: &[u32]) -> Result<(), Fatal> {
-        let stop = self.context.stop();
+        let stop = self.sinks.context.stop();
         for partition in partitions {
-            while self.consumer.holds(*partition) {
-                match self.take_over(*partition) {
-                    Ok(()) => break,
-                    Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
-                    Err(Failure::Away(reason)) => self.sinks.failed(reason),
-                }
-                while !self.sinks.is_due() && !stop.is_cancelled() {
+            while self.sinks.consumer.holds(*partition) {
+                while !self.sinks.away.is_due() && !stop.is_cancelled() {
                     thread::park_timeout(IDLE);
                 }
                 if stop.is_cancelled() {
                     return Ok(());
                 }
+                match self.take_over(*partition) {
+                    Ok(()) => break,
+                    Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
+                    Err(Failure::Away(reason)) => self.sinks.away.failed(reason),
+                }
             }
         }
-        self.sinks.answered();
-        self.context.lifecycle.health().set(self.part("partitions"), Ok(()));
+        self.sinks.away.answered();
+        self.sinks.context.lifecycle.health().set(self.part("partitions"), Ok(()));
         debug!(stage = S::NAME, worker = self.name, count = partitions.len(), "partitions assigned");
         // The own term is in every snapshot before anything new is said.
         self.carry_out(true)
@@ -44,43 +44,48 @@ impl<S: Stage> Worker<S> {
 
     /// Restores every key of a partition, each from the highest term that saved it, and publishes its outbox.
     fn take_over(&mut self, partition: u32) -> Result<(), Failure> {
-        let rows = self.context.store.scan(&Scan::all(&table::SNAPSHOTS, &owner(S::NAME, partition)))?;
+        let store = Arc::clone(&self.sinks.context.store);
+        let rows = store.scan(&Scan::all(&table::SNAPSHOTS, &owner(S::NAME, partition)))?;
         for (key, (saved, replaces)) in latest::<S>(rows) {
             self.stage.restore(&key, Some(Snapshot(saved.state.clone())));
-            self.keys.insert(key, KeyState::restored(partition, saved, replaces));
+            self.sinks.keys.insert(key, KeyState::restored(partition, saved, replaces));
         }
         if S::CLOCK == Clock::Wall {
             // The partition is its own only key; it may have rows to recall without a snapshot.
             self.begin(&Key::from(partition.to_string()), partition);
         }
         let own: Vec<Key> = self
+            .sinks
             .keys
             .iter()
             .filter(|(_, state)| state.partition == partition)
             .map(|(key, _)| key.clone())
             .collect();
-        if own.iter().any(|key| !self.keys[key].outbox.is_empty()) {
+        if own.iter().any(|key| !self.sinks.keys[key].outbox.is_empty()) {
             // What is recalled from the store must have in it what the last owner decided.
-            self.flush(false)?;
+            let keys = self.due(false).unwrap_or_default();
+            self.sinks.flush(&keys)?;
         }
         for key in own {
-            self.stage.recall(&key, &*self.context.store)?;
+            self.stage.recall(&key, &*store)?;
         }
         Ok(())
     }
 
     pub(super) fn revoked(&mut self, partitions: &[u32]) -> Result<(), Fatal> {
         self.carry_out(true)?;
-        self.forget(partitions);
+        for key in self.sinks.forget(partitions) {
+            self.stage.release(&key);
+        }
         info!(stage = S::NAME, worker = self.name, count = partitions.len(), "partitions revoked");
         Ok(())
     }
 
     /// Begins a key that nobody saved.
     pub(super) fn begin(&mut self, key: &Key, partition: u32) {
-        if !self.keys.contains_key(key) {
+        if !self.sinks.keys.contains_key(key) {
             self.stage.restore(key, None);
-            self.keys.insert(key.clone(), KeyState::new(partition));
+            self.sinks.keys.insert(key.clone(), KeyState::new(partition));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One thread of a stage.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    panic::{AssertUnwindSafe, catch_unwind},
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -10,36 +10,25 @@ use std::{
 
 use tracing::error;
 
-use super::{Config, IDLE, away::Away, keys::KeyState, sinks::Waiting, wall_clock};
+use super::{Config, IDLE, away::Away, sinks::Sinks, wall_clock};
 use crate::{
-    bus::{self, Consumer, Event, Record, Take},
+    bus::{self, Event, Record, Take},
     collector::Collector,
     context::Context,
-    stage::{Clock, Fatal, Input, Key, Poison, Stage, StreamTime},
+    stage::{Clock, Fatal, Input, Key, Poison, Snapshot, Stage, StreamTime},
     tables::Tables,
-    telemetry::{StageMetrics, trace::Work},
+    telemetry::trace::Work,
 };
 
 pub(super) struct Worker<S: Stage> {
     pub(super) stage: S,
     pub(super) name: String,
-    pub(super) context: Context,
     config: Config,
-    pub(super) consumer: Box<dyn Consumer>,
-    /// Whether the store and the bus take what is said.
-    pub(super) sinks: Away,
+    pub(super) sinks: Sinks,
     /// Whether the bus gives inputs.
     inputs: Away,
-    pub(super) waiting: Waiting,
-    /// Term of each partition in which something was said.
-    pub(super) terms: HashMap<u32, u64>,
-    pub(super) keys: BTreeMap<Key, KeyState>,
-    /// Next offset of each durable topic and partition: where to commit when no key holds it back.
-    pub(super) seen: HashMap<(&'static str, u32), u64>,
-    pub(super) committed: HashMap<(&'static str, u32), u64>,
     tables: Arc<Tables>,
     ticked: Instant,
-    pub(super) metrics: StageMetrics,
 }
 
 /// An input with what the runner needs of its record.
@@ -60,24 +49,9 @@ impl<S: Stage> Worker<S> {
         let part = |what: &str| format!("{}-{name} {what}", S::NAME);
         let health = context.lifecycle.health();
         health.set(part("partitions"), Err("none yet".to_owned()));
-        let (sinks, inputs) = (Away::new(part("sinks"), health.clone()), Away::new(part("inputs"), health));
-        Ok(Self {
-            stage,
-            name: name.to_owned(),
-            context,
-            config,
-            consumer,
-            sinks,
-            inputs,
-            waiting: Waiting::default(),
-            terms: HashMap::new(),
-            keys: BTreeMap::new(),
-            seen: HashMap::new(),
-            committed: HashMap::new(),
-            tables,
-            ticked: Instant::now(),
-            metrics: StageMetrics::new(S::NAME),
-        })
+        let (away, inputs) = (Away::new(part("sinks"), health.clone()), Away::new(part("inputs"), health));
+        let sinks = Sinks::new(S::NAME, context, consumer, away);
+        Ok(Self { stage, name: name.to_owned(), config, sinks, inputs, tables, ticked: Instant::now() })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -90,7 +64,9 @@ impl<S: Stage> Worker<S> {
     }
 
     pub(super) fn run(mut self) -> Result<(), Fatal> {
-        let stop = self.context.stop();
+        let stop = self.sinks.context.stop();
+        // Whether there may be something to carry out, which the next inputs' models need not wait for.
+        let mut said = false;
         while !stop.is_cancelled() {
             self.reload();
             if self.is_full() {
@@ -99,7 +75,9 @@ impl<S: Stage> Worker<S> {
                 self.carry_out(false)?;
                 continue;
             }
-            match self.poll()? {
+            let event = self.poll(if said { Duration::ZERO } else { IDLE })?;
+            said = matches!(event, Some(Event::Records(_)));
+            match event {
                 Some(Event::Assigned(partitions)) => self.assigned(&partitions)?,
                 Some(Event::Revoked(partitions)) => self.revoked(&partitions)?,
                 Some(Event::Moving) => self.carry_out(true)?,
@@ -108,28 +86,60 @@ impl<S: Stage> Worker<S> {
             }
             if S::CLOCK == Clock::Wall && self.ticked.elapsed() >= Duration::from_secs(1) {
                 self.ticked = Instant::now();
-                for key in self.keys.keys().cloned().collect::<Vec<_>>() {
+                for key in self.sinks.keys.keys().cloned().collect::<Vec<_>>() {
                     self.tick(&key, StreamTime(wall_clock()), Work::NONE)?;
                 }
             }
-            self.carry_out(false)?;
-            self.consumer.done();
+            if !said {
+                self.carry_out(false)?;
+                self.sinks.consumer.done();
+            }
         }
         self.carry_out(true)
     }
 
+    /// Whether so many decisions wait that no more inputs are taken. Only inputs that wait in the log by themselves are
+    /// left there; a worker of pictures goes on, because the live view depends on it.
+    fn is_full(&self) -> bool {
+        self.sinks.is_full() && S::In::TOPICS.iter().any(|topic| !topic.volatile)
+    }
+
+    /// Carries out what was said; `all` as in [`Sinks::due`].
+    pub(super) fn carry_out(&mut self, all: bool) -> Result<(), Fatal> {
+        self.due(all).map_or(Ok(()), |keys| self.sinks.carry_out(&keys))
+    }
+
+    /// What [`Sinks::due`] answers, with the state of each of these keys taken out of the stage.
+    pub(super) fn due(&mut self, all: bool) -> Option<Vec<Key>> {
+        let keys = self.sinks.due(all)?;
+        keys.iter().for_each(|key| self.remember(key));
+        Some(keys)
+    }
+
+    /// Takes a key's state out of its stage. One above the limit is not taken: what was decided and read counts all the
+    /// same, so that nothing is decided twice.
+    fn remember(&mut self, key: &Key) {
+        let Some(state) = self.sinks.keys.get_mut(key) else { return };
+        let snapshot = self.stage.snapshot(key);
+        if snapshot.0.len() <= Snapshot::MAX {
+            state.last = Some(snapshot);
+        } else {
+            error!(stage = S::NAME, %key, bytes = snapshot.0.len(), "snapshot above its limit, kept the last state");
+        }
+    }
+
     fn reload(&mut self) {
-        let tables = self.context.tables.load_full();
+        let tables = self.sinks.context.tables.load_full();
         if !Arc::ptr_eq(&tables, &self.tables) {
             self.stage.reload(Arc::clone(&tables));
             self.tables = tables;
         }
     }
 
-    /// Takes what is there, and waits for more only while the batch is young.
-    fn poll(&mut self) -> Result<Option<Event>, Fatal> {
+    /// Takes what is there, waits so long if that is nothing, and waits for more only while the batch is young.
+    fn poll(&mut self, wait: Duration) -> Result<Option<Event>, Fatal> {
         let count = self.config.batch_count;
-        let Some(first) = self.take(Take { count, wait: IDLE })? else { return Ok(None) };
+        let Some(first) = self.take(Take { count, wait })? else { return Ok(None) };
         let Event::Records(mut records) = first else { return Ok(Some(first)) };
         let closes = Instant::now() + Duration::from_millis(self.config.batch_age_ms);
         while records.len() < count {
@@ -156,7 +166,7 @@ impl<S: Stage> Worker<S> {
 
     /// What the bus has; nothing while it is away.
     fn take(&mut self, take: Take) -> Result<Option<Event>, Fatal> {
-        match self.consumer.poll(take) {
+        match self.sinks.consumer.poll(take) {
             Ok(event) => {
                 self.inputs.answered();
                 Ok(event)
@@ -173,18 +183,19 @@ impl<S: Stage> Worker<S> {
     }
 
     fn records(&mut self, records: Vec<Record>) -> Result<(), Fatal> {
-        self.metrics.received(records.len() as u64);
-        self.metrics.lag(self.consumer.lag());
-        self.metrics.dropped("superseded", self.consumer.superseded());
+        let sinks = &mut self.sinks;
+        sinks.metrics.received(records.len() as u64);
+        sinks.metrics.lag(sinks.consumer.lag());
+        sinks.metrics.dropped("superseded", sinks.consumer.superseded());
+        let next =
+            |record: &Record| record.offset.map(|offset| ((record.topic.noun, record.partition), offset + 1));
+        let seen: Vec<_> = records.iter().filter_map(next).collect();
         let mut items = Vec::with_capacity(records.len());
         for record in records {
-            if let Some(offset) = record.offset {
-                self.seen.insert((record.topic.noun, record.partition), offset + 1);
-            }
             let key = Self::key_of(&record);
             self.begin(&key, record.partition);
-            if self.keys[&key].has(&record) {
-                self.metrics.dropped("stale", 1);
+            if self.sinks.keys[&key].has(&record) {
+                self.sinks.metrics.dropped("stale", 1);
                 continue;
             }
             // Protobuf would read an empty one as a message with nothing in it.
@@ -213,6 +224,8 @@ impl<S: Stage> Worker<S> {
             let rest = items.split_off(count);
             self.batch(std::mem::replace(&mut items, rest))?;
         }
+        // Not before: what is carried out beside the models commits what was seen.
+        self.sinks.seen.extend(seen);
         Ok(())
     }
 
@@ -222,7 +235,7 @@ impl<S: Stage> Worker<S> {
             .filter(|index| items[*index].input.heartbeat().is_none() && items[*index].input.wants_models())
             .collect();
         let inputs: Vec<&S::In> = models.iter().map(|index| &items[*index].input).collect();
-        let seen = if inputs.is_empty() { Vec::new() } else { self.infer(&inputs) };
+        let seen = self.infer(&inputs)?;
         let mut seen: HashMap<usize, Result<S::Seen, Poison>> = models.into_iter().zip(seen).collect();
         for (index, item) in items.iter().enumerate() {
             let work = work::<S>(&item.record, since, items.len());
@@ -239,27 +252,23 @@ impl<S: Stage> Worker<S> {
                 }
             }
         }
-        self.metrics.batch(items.len() as u64, begun.elapsed());
+        self.sinks.metrics.batch(items.len() as u64, begun.elapsed());
         Ok(())
     }
 
-    /// Runs the models; after a panic once more input by input, so that only the guilty one is poisoned.
-    fn infer(&mut self, inputs: &[&S::In]) -> Vec<Result<S::Seen, Poison>> {
-        match catch_unwind(AssertUnwindSafe(|| self.stage.infer(inputs))) {
-            Ok(seen) if seen.len() == inputs.len() => seen,
-            Ok(seen) => {
-                error!(
-                    stage = S::NAME,
-                    given = inputs.len(),
-                    answered = seen.len(),
-                    "infer broke its contract"
-                );
-                inputs.iter().map(|_| Err(Poison::new("infer answered another number of inputs"))).collect()
-            }
-            Err(_) if inputs.len() == 1 => {
-                vec![Err(Poison::new("infer panicked; the message is in the log"))]
-            }
-            Err(_) => inputs.iter().flat_map(|input| self.infer(&[input])).collect(),
+    /// Runs the models, and meanwhile carries out what earlier inputs led to: the one waits for a processor, the other for
+    /// servers. Nothing is applied before both are done, so a snapshot has in it what was said until it, and no more.
+    fn infer(&mut self, inputs: &[&S::In]) -> Result<Vec<Result<S::Seen, Poison>>, Fatal> {
+        let due = self.due(false);
+        let (stage, sinks) = (&mut self.stage, &mut self.sinks);
+        match due {
+            None => Ok(infer(stage, inputs)),
+            Some(keys) if inputs.is_empty() => sinks.carry_out(&keys).map(|()| Vec::new()),
+            Some(keys) => thread::scope(|scope| {
+                let carried = scope.spawn(move || sinks.carry_out(&keys));
+                let seen = infer(stage, inputs);
+                carried.join().unwrap_or_else(|panic| resume_unwind(panic)).map(|()| seen)
+            }),
         }
     }
 
@@ -270,7 +279,7 @@ impl<S: Stage> Worker<S> {
         self.took(&item.key, &item.record);
         if let Some(received_us) = item.input.received_us() {
             let age = u64::try_from(wall_clock() - received_us).unwrap_or(0);
-            self.metrics.age(Duration::from_micros(age));
+            self.sinks.metrics.age(Duration::from_micros(age));
         }
         match applied {
             Ok(result) => {
@@ -288,7 +297,7 @@ impl<S: Stage> Worker<S> {
     }
 
     fn tick(&mut self, key: &Key, now: StreamTime, work: Work) -> Result<(), Fatal> {
-        let Some(state) = self.keys.get(key) else { return Ok(()) };
+        let Some(state) = self.sinks.keys.get(key) else { return Ok(()) };
         let mut out = Collector::new(state.partition);
         if catch_unwind(AssertUnwindSafe(|| self.stage.tick(key, now, &mut out))).is_err() {
             error!(stage = S::NAME, %key, "tick panicked, the key begins again from its snapshot");
@@ -296,7 +305,7 @@ impl<S: Stage> Worker<S> {
             return Ok(());
         }
         if !out.messages.is_empty() || !out.rows.is_empty() {
-            self.keys.entry(key.clone()).and_modify(|state| state.changed = true);
+            self.sinks.keys.entry(key.clone()).and_modify(|state| state.changed = true);
         }
         trace(work, &mut out);
         self.say(key, out)
@@ -304,15 +313,55 @@ impl<S: Stage> Worker<S> {
 
     /// Goes back to the key's last snapshot, so that half of an input is never kept.
     fn rebuild(&mut self, key: &Key) {
-        let last = self.keys.get(key).and_then(|state| state.last.clone());
+        let last = self.sinks.keys.get(key).and_then(|state| state.last.clone());
         self.stage.release(key);
         self.stage.restore(key, last);
     }
 
+    /// Carries out what the stage said about one input.
+    fn say(&mut self, key: &Key, out: Collector) -> Result<(), Fatal> {
+        if self.sinks.say(key, out)? {
+            // What comes next may panic, and must find the state that decided.
+            self.remember(key);
+        }
+        Ok(())
+    }
+
+    fn bury(&mut self, key: &Key, record: &Record, poison: &Poison, work: Work) {
+        self.sinks.bury(key, record, poison, work);
+        self.remember(key);
+    }
+
     fn took(&mut self, key: &Key, record: &Record) {
-        if let Some(state) = self.keys.get_mut(key) {
+        if let Some(state) = self.sinks.keys.get_mut(key) {
             state.took(record);
         }
+    }
+
+    /// What a record belongs to.
+    fn key_of(record: &Record) -> Key {
+        match S::CLOCK {
+            Clock::Stream => Key::from(&*record.key),
+            Clock::Wall => Key::from(record.partition.to_string()),
+        }
+    }
+}
+
+/// Runs the models; after a panic once more input by input, so that only the guilty one is poisoned.
+fn infer<S: Stage>(stage: &mut S, inputs: &[&S::In]) -> Vec<Result<S::Seen, Poison>> {
+    if inputs.is_empty() {
+        return Vec::new();
+    }
+    match catch_unwind(AssertUnwindSafe(|| stage.infer(inputs))) {
+        Ok(seen) if seen.len() == inputs.len() => seen,
+        Ok(seen) => {
+            error!(stage = S::NAME, given = inputs.len(), answered = seen.len(), "infer broke its contract");
+            inputs.iter().map(|_| Err(Poison::new("infer answered another number of inputs"))).collect()
+        }
+        Err(_) if inputs.len() == 1 => {
+            vec![Err(Poison::new("infer panicked; the message is in the log"))]
+        }
+        Err(_) => inputs.iter().flat_map(|input| infer(stage, &[input])).collect(),
     }
 }
 
