@@ -22,14 +22,14 @@ use crate::{
 
 /// Cameras that send.
 pub(crate) const CAMERAS: usize = 16;
-/// Frames a second and camera: well within what a core can analyse, a little more than that, and ten times as many.
+/// Frames a second and camera: well within what a core can analyse, somewhat more than that, and ten times as many.
 const CALM: f64 = 0.5;
-const FULL: f64 = 1.5;
-const FLOOD: f64 = 10.0;
+const FULL: f64 = 3.0;
+const FLOOD: f64 = 20.0;
 const STEADY: Duration = Duration::from_secs(20);
 const BURST: Duration = Duration::from_secs(30);
 /// Pictures held: more than are sent of a camera, whose numbers tell what was produced.
-const PICTURES: usize = 400;
+const PICTURES: usize = 700;
 
 /// Sends what shows how much fits, far too much, and little again.
 pub(crate) fn run(plant: &mut Plant<'_>, setting: &Setting) -> anyhow::Result<()> {

@@ -19,10 +19,14 @@ const JUST_BEFORE_US: i64 = 1_000_000;
 const SOON_AFTER_US: i64 = 2_000_000;
 /// Nothing stalls longer for a message that nobody can use.
 const STALL_S: f64 = 1.0;
-/// Goodput of the burst over what fits: what was analysed when a little more came than can be.
+/// Goodput of the burst over what fits: what was analysed when somewhat more came than can be.
 const GOODPUT: f64 = 0.95;
-/// Nothing analysed is older than so many rounds through all cameras.
-const AGE_ROUNDS: f64 = 2.0;
+/// So much more, at least: else what fits was not found.
+const SOMEWHAT: f64 = 1.1;
+/// Deadline of a picture, in rounds through all cameras: each is analysed once a round.
+const DEADLINE_ROUNDS: f64 = 2.0;
+/// Nothing analysed is older than so many deadlines.
+const AGE_DEADLINES: f64 = 2.0;
 /// Jain's index of what each camera got.
 const FAIRNESS: f64 = 0.95;
 /// Of the fast subscribers' 99th percentile, by the slow one.
@@ -228,7 +232,8 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
     );
     let capacity = seen(steady).count() as f64 / seconds(steady);
     let goodput = seen(burst).count() as f64 / seconds(burst);
-    let round = burst::CAMERAS as f64 / goodput.max(0.1);
+    let offered_before = offered(evidence, steady);
+    let deadline = DEADLINE_ROUNDS * burst::CAMERAS as f64 / goodput.max(0.1);
     let p99 = percentile(seen(burst).map(|(_, age)| age).collect(), 0.99);
     let mut by_camera: BTreeMap<&str, f64> = BTreeMap::new();
     seen(burst).for_each(|(camera, _)| *by_camera.entry(camera).or_default() += 1.0);
@@ -238,12 +243,12 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
     vec![
         Check::new(
             "goodput",
-            goodput >= GOODPUT * capacity,
+            goodput >= GOODPUT * capacity && offered_before >= SOMEWHAT * capacity,
             format!(
                 "{goodput:.1} frames a second of {:.1} offered, {capacity:.1} of {:.1} before: {:.2}, at least {GOODPUT}; its core \
                  was busy with it for {:.0} and {:.0} % of the time",
                 offered(evidence, burst),
-                offered(evidence, steady),
+                offered_before,
                 goodput / capacity,
                 100.0 * cpu(burst) / seconds(burst),
                 100.0 * cpu(steady) / seconds(steady),
@@ -251,10 +256,11 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
         ),
         Check::new(
             "age",
-            p99 <= AGE_ROUNDS * round,
+            p99 <= AGE_DEADLINES * deadline,
             format!(
-                "99 % of what was analysed younger than {p99:.2} s, at most {:.2} (two rounds through the cameras)",
-                AGE_ROUNDS * round
+                "99 % of what was analysed younger than {p99:.2} s: {:.2} deadlines (two rounds through the cameras, \
+                 {deadline:.2} s), at most {AGE_DEADLINES}",
+                p99 / deadline
             ),
         ),
         Check::new(
@@ -264,7 +270,7 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
         ),
         Check::new(
             "queues",
-            later <= AGE_ROUNDS * round,
+            later <= deadline,
             format!("from 2 s after the burst on 99 % younger than {later:.2} s"),
         ),
     ]
