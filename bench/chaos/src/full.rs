@@ -28,7 +28,10 @@ use crate::{
 };
 
 const INSTANCE: &str = "up-1";
-const SIZE: &str = "size=64m";
+/// Whose token is asked for while the disk is full.
+const SUBJECT: &str = "wall";
+/// Clips, still pictures and the log take some MiB a second on a fast machine; what waited comes on top.
+const SIZE: &str = "size=512m";
 const WARM_UP: Duration = Duration::from_secs(30);
 const STEADY: Duration = Duration::from_secs(20);
 const FULL: Duration = Duration::from_secs(40);
@@ -142,12 +145,16 @@ pub(crate) fn run(fleet: &Fleet<'_>, cameras: &[Camera], folder: &Path) -> anyho
     say(Happened::Phase(Phase::Settle))?;
     watch(SETTLED)?;
     say(Happened::Phase(Phase::End))?;
+    // Nothing new happens, so that whoever comes last has an end to wait for.
+    cameras.iter().for_each(|camera| camera.freeze(true));
     runtime.block_on(subscriber::catch_up(LATE, &doors, &told, QUIET))?;
     running.signal("TERM")?;
     let code = running.ended(PATIENCE)?.and_then(|status| status.code());
     say(Happened::Ended { instance: INSTANCE.to_owned(), code })?;
     fs::copy(data.join("log"), folder.join(format!("{INSTANCE}.log")))?;
     runtime.shutdown_background();
+    let good = in_the_audit(&data)?;
+    say(Happened::Answered { question: "in the audit".to_owned(), good, words: String::new() })?;
     write(&data, folder)
 }
 
@@ -166,13 +173,28 @@ fn ready(address: &str) -> anyhow::Result<(bool, String)> {
 async fn issue(door: &(String, std::path::PathBuf)) -> anyhow::Result<()> {
     let (channel, bearer) = authorized(door).await?;
     let mut request = tonic::Request::new(v1::IssueRequest {
-        subject: "wall".into(),
+        subject: SUBJECT.into(),
         roles: vec!["viewer".into()],
         days: 1,
     });
     request.metadata_mut().insert("authorization", bearer);
     AccessServiceClient::new(channel).issue(request).await?;
     Ok(())
+}
+
+/// Whether the store's audit tells of what [`issue`] asked for: a little may fit where much does not.
+fn in_the_audit(data: &Path) -> anyhow::Result<bool> {
+    let store = open(data, "store.sqlite")?;
+    let mut query = store.prepare("SELECT body FROM audit")?;
+    let mut found = query.query([])?;
+    while let Some(row) = found.next()? {
+        let body: Vec<u8> = row.get(0)?;
+        let link = <v1::Audit as prost::Message>::decode(body.as_slice())?;
+        if link.object == SUBJECT {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Writes down every picture of the live view.
@@ -191,11 +213,7 @@ async fn look_on(door: &(String, std::path::PathBuf), book: &Book) -> anyhow::Re
 /// Writes down the log's facts and the store's rows. Frames and detections travel in memory, so nobody outside could have
 /// followed them; neither is judged here.
 fn write(data: &Path, folder: &Path) -> anyhow::Result<()> {
-    let open = |name: &str| {
-        Connection::open_with_flags(data.join(name), OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .with_context(|| format!("open {name}"))
-    };
-    let (log, messages) = (open("bus.sqlite")?, Book::open(folder, "messages")?);
+    let (log, messages) = (open(data, "bus.sqlite")?, Book::open(folder, "messages")?);
     let mut query = log.prepare("SELECT topic, partition, offset, time_us, body FROM messages")?;
     let mut found = query.query([])?;
     while let Some(row) = found.next()? {
@@ -212,7 +230,7 @@ fn write(data: &Path, folder: &Path) -> anyhow::Result<()> {
             })?;
         }
     }
-    let (store, rows) = (open("store.sqlite")?, Book::open(folder, "rows")?);
+    let (store, rows) = (open(data, "store.sqlite")?, Book::open(folder, "rows")?);
     for table in ["anomalies", "alerts"] {
         let mut query = store.prepare(&format!("SELECT body FROM {table}"))?;
         let mut found = query.query([])?;
@@ -225,4 +243,9 @@ fn write(data: &Path, folder: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn open(data: &Path, name: &str) -> anyhow::Result<Connection> {
+    Connection::open_with_flags(data.join(name), OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .with_context(|| format!("open {name}"))
 }

@@ -327,15 +327,21 @@ fn full(evidence: &Evidence) -> Check {
     };
     let said = answers("readyz", Phase::Fault, Phase::Heal).next().unwrap_or((true, "it was not asked"));
     let audited = answers("audited", Phase::Fault, Phase::Heal).next().unwrap_or((true, "it was not asked"));
+    // A little may fit where much does not. What was done must be in the audit; what is there need not have been done.
+    let held = evidence.history.iter().any(|moment| {
+        matches!(&moment.what, Happened::Answered { question, good: true, .. } if question == "in the audit")
+    });
     let live = answers("live", Phase::Fault, Phase::Heal).count();
     let again = answers("readyz", Phase::Heal, Phase::Settle).next_back().is_some_and(|(good, _)| good);
     Check::new(
         "full disk",
-        !said.0 && !audited.0 && live > 0 && again,
+        !said.0 && (held || !audited.0) && live > 0 && again,
         format!(
-            "while it was full: readyz {}, what needs the audit {}, {live} live pictures; without a restart ready again: {again}",
+            "while it was full: readyz {}, what needs the audit {}, and is{} in it, {live} live pictures; without a restart ready \
+             again: {again}",
             if said.0 { "well".to_owned() } else { format!("`{}`", said.1) },
             if audited.0 { "done".to_owned() } else { format!("refused (`{}`)", audited.1) },
+            if held { "" } else { " not" },
         ),
     )
 }
