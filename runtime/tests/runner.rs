@@ -20,6 +20,7 @@ use cortex_runtime::{
 #[derive(Default)]
 struct Parrot {
     said: u64,
+    immortal: bool,
 }
 
 struct Input(Arc<v1::Act>);
@@ -47,6 +48,9 @@ impl Stage for Parrot {
     }
 
     fn apply(&mut self, _key: &Key, input: &Input, _seen: (), out: &mut Collector) -> Result<(), Fatal> {
+        if input.0.comment == "die" && !self.immortal {
+            return Err(Fatal::new("as the story wants"));
+        }
         self.said += 1;
         let alert = v1::Alert {
             id: input.0.id.clone(),
@@ -98,6 +102,14 @@ fn act(context: &Context, id: &str, comment: &str) {
     context.publish(act, topics::partition_of("s"), &Writer::ANYBODY).unwrap();
 }
 
+/// A message without a body, which nothing of ours writes.
+fn nothing(context: &Context) {
+    let act = v1::Act { site: "s".into(), ..Default::default() };
+    let nothing =
+        Outgoing { body: Body::Bytes(Bytes::new()), ..Outgoing::new(act, topics::partition_of("s")) };
+    context.bus.publish(&[nothing], &Writer::ANYBODY).unwrap();
+}
+
 fn take(tail: &mut dyn Tail, count: usize) -> Vec<Record> {
     let mut all = Vec::new();
     while all.len() < count {
@@ -132,10 +144,7 @@ fn the_guilty_input_alone_is_poisoned() {
     {
         act(&context, id, comment);
     }
-    let act = v1::Act { site: "s".into(), ..Default::default() };
-    let nothing =
-        Outgoing { body: Body::Bytes(Bytes::new()), ..Outgoing::new(act, topics::partition_of("s")) };
-    context.bus.publish(&[nothing], &Writer::ANYBODY).unwrap();
+    nothing(&context);
     start(&context);
     let said = alerts(&take(&mut *said, 3));
     // What an apply said before it panicked is not said, and its state is taken back.
@@ -182,5 +191,27 @@ fn a_restart_goes_on_where_it_was() {
             .all(|alert| [("1".to_owned(), 1), ("2".to_owned(), 2), ("3".to_owned(), 3)].contains(alert)),
         "{heard:?}"
     );
+    end(&runtime, &second);
+}
+
+#[test]
+fn a_death_before_an_input_is_applied_loses_it_not() {
+    let (runtime, folder) = (tokio::runtime::Runtime::new().unwrap(), tempfile::tempdir().unwrap());
+    let first = process(&runtime, folder.path());
+    // What cannot be read comes after one that is good, and is in a snapshot no sooner.
+    act(&first, "1", "die");
+    nothing(&first);
+    start(&first);
+    runtime.block_on(first.stop().cancelled());
+    runtime.block_on(first.lifecycle.ended(Duration::from_secs(20))).unwrap_err();
+    drop(first);
+
+    let second = process(&runtime, folder.path());
+    let mut said = second.bus.tail(&[&topics::ALERTS], From::End).unwrap();
+    runner::spawn(&second, &runner::Config::default(), || {
+        Ok(Parrot { immortal: true, ..Default::default() })
+    })
+    .unwrap();
+    assert_eq!(alerts(&take(&mut *said, 1)), [("1".to_owned(), 1)]);
     end(&runtime, &second);
 }

@@ -35,7 +35,8 @@ pub(super) struct Worker<S: Stage> {
 struct Item<I> {
     record: Record,
     key: Key,
-    input: I,
+    /// Why not, where it cannot be read.
+    input: Result<I, Poison>,
 }
 
 impl<S: Stage> Worker<S> {
@@ -204,20 +205,13 @@ impl<S: Stage> Worker<S> {
                 false => S::In::decode(&record)
                     .map_err(|error| Poison::new(format!("decode {}: {error}", record.topic.noun))),
             };
-            match decoded {
-                Ok(input) => items.push(Item { record, key, input }),
-                Err(poison) => {
-                    let work = work::<S>(&record, SystemTime::now(), 1);
-                    self.took(&key, &record);
-                    self.bury(&key, &record, &poison, work);
-                }
-            }
+            items.push(Item { record, key, input: decoded });
         }
         let limit = self.config.batch_mib << 20;
         while !items.is_empty() {
             let mut bytes = 0;
             let fits = items.iter().take_while(|item| {
-                bytes += item.input.bytes();
+                bytes += item.input.as_ref().map_or(0, Input::bytes);
                 bytes <= limit
             });
             let count = fits.count().max(1);
@@ -231,28 +225,35 @@ impl<S: Stage> Worker<S> {
 
     fn batch(&mut self, items: Vec<Item<S::In>>) -> Result<(), Fatal> {
         let (begun, since) = (Instant::now(), SystemTime::now());
-        let models: Vec<usize> = (0..items.len())
-            .filter(|index| items[*index].input.heartbeat().is_none() && items[*index].input.wants_models())
-            .collect();
-        let inputs: Vec<&S::In> = models.iter().map(|index| &items[*index].input).collect();
+        let wants = |input: &&S::In| input.heartbeat().is_none() && input.wants_models();
+        let (models, inputs): (Vec<usize>, Vec<&S::In>) = items
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| Some((index, item.input.as_ref().ok().filter(wants)?)))
+            .unzip();
         let seen = self.infer(&inputs)?;
         let mut seen: HashMap<usize, Result<S::Seen, Poison>> = models.into_iter().zip(seen).collect();
-        for (index, item) in items.iter().enumerate() {
-            let work = work::<S>(&item.record, since, items.len());
-            if let Some(now) = item.input.heartbeat() {
-                self.took(&item.key, &item.record);
-                self.tick(&item.key, now, work)?;
-                continue;
-            }
-            match seen.remove(&index).unwrap_or_else(|| Ok(S::Seen::default())) {
-                Ok(seen) => self.apply(item, seen, work)?,
+        let count = items.len();
+        for (index, item) in items.into_iter().enumerate() {
+            let work = work::<S>(&item.record, since, count);
+            // In the order in which they came: a key that took one has taken all before it.
+            let seen = seen.remove(&index).unwrap_or_else(|| Ok(S::Seen::default()));
+            let Item { record, key, input } = item;
+            match input.and_then(|input| Ok((input, seen?))) {
+                Ok((input, seen)) => match input.heartbeat() {
+                    Some(now) => {
+                        self.took(&key, &record);
+                        self.tick(&key, now, work)?;
+                    }
+                    None => self.apply(&key, &record, &input, seen, work)?,
+                },
                 Err(poison) => {
-                    self.took(&item.key, &item.record);
-                    self.bury(&item.key, &item.record, &poison, work);
+                    self.took(&key, &record);
+                    self.bury(&key, &record, &poison, work);
                 }
             }
         }
-        self.sinks.metrics.batch(items.len() as u64, begun.elapsed());
+        self.sinks.metrics.batch(count as u64, begun.elapsed());
         Ok(())
     }
 
@@ -272,12 +273,18 @@ impl<S: Stage> Worker<S> {
         }
     }
 
-    fn apply(&mut self, item: &Item<S::In>, seen: S::Seen, work: Work) -> Result<(), Fatal> {
-        let mut out = Collector::new(item.record.partition);
-        let applied =
-            catch_unwind(AssertUnwindSafe(|| self.stage.apply(&item.key, &item.input, seen, &mut out)));
-        self.took(&item.key, &item.record);
-        if let Some(received_us) = item.input.received_us() {
+    fn apply(
+        &mut self,
+        key: &Key,
+        record: &Record,
+        input: &S::In,
+        seen: S::Seen,
+        work: Work,
+    ) -> Result<(), Fatal> {
+        let mut out = Collector::new(record.partition);
+        let applied = catch_unwind(AssertUnwindSafe(|| self.stage.apply(key, input, seen, &mut out)));
+        self.took(key, record);
+        if let Some(received_us) = input.received_us() {
             let age = u64::try_from(wall_clock() - received_us).unwrap_or(0);
             self.sinks.metrics.age(Duration::from_micros(age));
         }
@@ -285,12 +292,12 @@ impl<S: Stage> Worker<S> {
             Ok(result) => {
                 result?;
                 trace(work, &mut out);
-                self.say(&item.key, out)
+                self.say(key, out)
             }
             Err(_) => {
-                self.rebuild(&item.key);
+                self.rebuild(key);
                 let poison = Poison::new("apply panicked; the message is in the log");
-                self.bury(&item.key, &item.record, &poison, work);
+                self.bury(key, record, &poison, work);
                 Ok(())
             }
         }
