@@ -32,12 +32,15 @@ pub(super) fn settle(
 ) -> Vec<u64> {
     let mut ids: Vec<Option<u64>> =
         objects.iter().map(|object| state.tracks.get(&object.track).copied()).collect();
-    // A subject that another track has taken over is that track's while both are there.
-    for (object, id) in objects.iter().zip(&mut ids) {
-        let current = id.and_then(|id| state.subjects.get(&id)).map(|subject| subject.track);
+    // A subject that another track has taken over is that track's while both are there. Which of the two was told of is not
+    // known, so the one that comes back is somebody who was there already.
+    let mut back = vec![false; ids.len()];
+    for n in 0..ids.len() {
+        let current = ids[n].and_then(|id| state.subjects.get(&id)).map(|subject| subject.track);
         let there = |track| objects.iter().any(|other| other.track == track);
-        if current.is_some_and(|track| track != object.track && there(track)) {
-            *id = None;
+        let another = current.is_some_and(|track| track != objects[n].track && there(track));
+        if another || (ids[n].is_some() && ids[..n].contains(&ids[n])) {
+            (ids[n], back[n]) = (None, true);
         }
     }
     let mut pairs = Vec::new();
@@ -80,7 +83,7 @@ pub(super) fn settle(
         state.tracks.insert(object.track, id);
         let subject = state.subjects.entry(id).or_insert_with(|| Subject {
             first: now,
-            present: object.present,
+            present: object.present || back[n],
             ..Subject::default()
         });
         subject.track = object.track;

@@ -167,6 +167,18 @@ fn who_was_hidden_comes_back_beside_the_one_in_front() {
 }
 
 #[test]
+fn who_is_found_again_does_not_enter_again() {
+    // One enters and is lost; another goes on with him. Then he is found again beside the other, and goes out and in.
+    let mut story = Story::new(rule("entry", "square", &[]));
+    assert_eq!(story.walk(1, [0.5; 5]).len(), 1);
+    assert_eq!(story.walk(2, [0.52; 3]).len(), 0);
+    let there = (0..5).flat_map(|_| story.frame(&[(1, 0.5), (2, 0.56)])).count();
+    assert_eq!(there, 0);
+    let out = (0..15).flat_map(|_| story.frame(&[(1, 0.3), (2, 0.56)])).count();
+    assert_eq!((out, story.frame(&[(1, 0.5), (2, 0.56)]).len()), (0, 1));
+}
+
+#[test]
 fn lost_frames_are_no_time_outside() {
     // Inside, three frames lost, three clearly outside, inside: 0.7 s, of which 0.3 s were seen outside.
     let mut story = Story::new(rule("entry", "square", &[]));
