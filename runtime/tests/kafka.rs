@@ -4,8 +4,11 @@
 
 use std::{
     env,
+    io::{self, Read, Write},
+    net::{TcpListener, TcpStream},
     path::PathBuf,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -226,6 +229,46 @@ fn a_killed_process_loses_no_fact() {
     );
 }
 
+/// Where somebody answers as Kafka 2.2 does. That itself cannot be had here, so this stands in for it: it says what it
+/// understands, and that it knows no topic.
+fn old() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let numbers =
+        |numbers: &[i16]| numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<u8>>();
+    // Error, count, then each request with its lowest and highest version: metadata, find coordinator, join, heartbeat, leave,
+    // sync, versions.
+    let versions = numbers(&[0, 0, 7, 3, 0, 0, 10, 0, 2, 11, 0, 4, 12, 0, 2, 13, 0, 2, 14, 0, 2, 18, 0, 0]);
+    let host = address.ip().to_string();
+    let (length, port) = (host.len() as u16, u32::from(address.port()));
+    let broker =
+        [&0_u32.to_be_bytes(), &length.to_be_bytes()[..], host.as_bytes(), &port.to_be_bytes()].concat();
+    let metadata = [&1_u32.to_be_bytes()[..], &broker, &0_u32.to_be_bytes()].concat();
+    let answer = move |mut stream: TcpStream| -> io::Result<()> {
+        loop {
+            let mut length = [0; 4];
+            stream.read_exact(&mut length)?;
+            let mut request = vec![0; u32::from_be_bytes(length) as usize];
+            stream.read_exact(&mut request)?;
+            let body = match request[..4] {
+                [0, 18, 0, 0] => versions.clone(),
+                // A version of the question that it does not know.
+                [0, 18, ..] => numbers(&[35, 0, 0]),
+                _ => metadata.clone(),
+            };
+            let length = (4 + body.len() as u32).to_be_bytes();
+            stream.write_all(&[&length, &request[4..8], &body].concat())?;
+        }
+    };
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            thread::spawn(move || drop(answer(stream)));
+        }
+    });
+    address.to_string()
+}
+
 #[test]
 fn what_is_wrong_with_a_cluster_is_told_in_one_line() {
     let told = |settings| {
@@ -234,7 +277,7 @@ fn what_is_wrong_with_a_cluster_is_told_in_one_line() {
         error
     };
     // A port that was free a moment ago, where nobody listens.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nowhere = told(Settings { brokers: closed.to_string(), ..settings("x.") });
     assert!(nowhere.starts_with("connect to kafka: ") && nowhere.contains("refused"), "{nowhere}");
     let login = |password: &str| Settings {
@@ -252,6 +295,7 @@ fn what_is_wrong_with_a_cluster_is_told_in_one_line() {
     let clear = told(Settings { tls: false, ..login("secret") });
     assert!(clear.starts_with("connect to kafka: "), "{clear}");
     Kafka::open(login("secret")).unwrap();
+    assert!(told(Settings { brokers: old(), ..settings("x.") }).contains("is too old: Kafka 2.3"));
     let many = told(Settings { replication: 3, ..settings(&unique("copies")) });
     assert!(many.contains("bus.replication"), "{many}");
 }

@@ -1,9 +1,13 @@
 //! What every client of the cluster has in common: addresses, login, and what it says when something is wrong.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cortex_proto::Topic;
-use rdkafka::{ClientConfig, ClientContext, config::RDKafkaLogLevel, error::KafkaError};
+use rdkafka::{
+    ClientConfig, ClientContext,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+};
 use tracing::{debug, warn};
 
 use super::Settings;
@@ -13,23 +17,49 @@ pub(super) const MESSAGE: usize = 4 << 20;
 
 /// Keeps the last word of the cluster, for errors that say why.
 #[derive(Default)]
-pub(super) struct Ears(Mutex<Option<String>>);
+pub(super) struct Ears(Mutex<Heard>);
+
+#[derive(Default)]
+struct Heard {
+    /// What went wrong last.
+    wrong: Option<String>,
+    /// Highest version of the request to join a group that every broker understands.
+    joins: Option<i16>,
+}
 
 impl Ears {
     fn hears(&self, words: &str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(words.to_lowercase());
+        self.lock().wrong = Some(words.to_lowercase());
     }
 
     /// What was heard last, if anything, as the end of a sentence.
     pub(super) fn heard(&self) -> String {
-        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.as_ref().map(|heard| format!(" ({heard})")).unwrap_or_default()
+        self.lock().wrong.as_ref().map(|heard| format!(" ({heard})")).unwrap_or_default()
     }
+
+    /// Highest version of the request to join a group that every broker understands that was met. Only a client that tells
+    /// of features hears it.
+    pub(super) fn joins(&self) -> Option<i16> {
+        self.lock().joins
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The version in `ApiKey JoinGroup (11) Versions 0..9`.
+fn joins(line: &str) -> Option<i16> {
+    line.split_once("ApiKey JoinGroup ")?.1.rsplit_once("..")?.1.parse().ok()
 }
 
 impl ClientContext for Ears {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         debug!(facility, message, "kafka");
+        if let Some(version) = joins(message) {
+            let mut heard = self.lock();
+            heard.joins = Some(heard.joins.map_or(version, |least| least.min(version)));
+        }
         if matches!(
             level,
             RDKafkaLogLevel::Emerg
@@ -44,7 +74,10 @@ impl ClientContext for Ears {
 
     fn error(&self, error: KafkaError, reason: &str) {
         warn!(%error, reason, "kafka");
-        self.hears(reason);
+        // That none is there says nothing of why.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.hears(reason);
+        }
     }
 }
 

@@ -1,16 +1,20 @@
 //! Makes topics as THE table says, and refuses a cluster on which one has another number of partitions. What else
 //! somebody set on a topic is left as it is.
 
-use std::{collections::BTreeSet, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    thread,
+    time::{Duration, Instant},
+};
 
 use cortex_proto::{
     Topic,
     topics::{self, Class, PARTITIONS},
 };
 use rdkafka::{
-    Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
-    config::FromClientConfigAndContext,
+    ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    config::{FromClientConfigAndContext, RDKafkaLogLevel},
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
     metadata::Metadata,
@@ -24,6 +28,10 @@ use super::{
 };
 use crate::bus::Error;
 
+/// Version of the request to join a group from which on members keep their place (KIP-345): of Kafka 2.3.
+const STATIC: i16 = 5;
+/// What a client has logged is heard in this time.
+const HEARING: Duration = Duration::from_secs(1);
 /// Copies of a picture or batch topic at most: one broker's loss must not end the live view, and no picture is worth more.
 const PICTURE_COPIES: u16 = 2;
 /// Milliseconds after which a segment of a picture topic ends, so that retention of minutes is one of minutes.
@@ -43,7 +51,6 @@ pub(super) fn apply(settings: &Settings) -> Result<Vec<String>, Error> {
         make(settings, &admin, &missing)?;
         wait_until_led(settings, &missing)?;
     }
-    check_age(settings, &admin)?;
     for topic in topics::ALL.iter().filter(|topic| !missing.contains(topic)) {
         let name = settings.topic(topic);
         let found = known.topics().iter().find(|found| found.name() == name);
@@ -59,19 +66,33 @@ pub(super) fn apply(settings: &Settings) -> Result<Vec<String>, Error> {
 }
 
 /// A consumer without a group, because only that lets one hear why nobody answers.
-fn client(settings: &Settings) -> Result<BaseConsumer<Ears>, Error> {
-    FromClientConfigAndContext::from_config_and_context(&settings.client(), Ears::default())
+fn client(config: &ClientConfig) -> Result<BaseConsumer<Ears>, Error> {
+    FromClientConfigAndContext::from_config_and_context(config, Ears::default())
         .map_err(|error| Error::engine("start a kafka client", error))
 }
 
+/// What there is on the cluster, unless its brokers cannot keep a member's place in a group while it is started again.
 fn metadata(settings: &Settings) -> Result<Metadata, Error> {
-    let client = client(settings)?;
-    client.fetch_metadata(None, PATIENCE).map_err(|error| {
-        while client.poll(Duration::ZERO).is_some() {}
-        let heard = client.context().heard();
+    let mut config = settings.client();
+    // Only in its log does the client say what brokers can do.
+    config.set("debug", "feature").set_log_level(RDKafkaLogLevel::Debug);
+    let client = client(&config)?;
+    let known = client.fetch_metadata(None, PATIENCE);
+    let ears = client.context();
+    let patience = Instant::now() + HEARING;
+    while (known.is_err() || ears.joins().is_none()) && Instant::now() < patience {
+        client.poll(HEARING / 100);
+    }
+    let known = known.map_err(|error| {
+        let heard = ears.heard();
         let reason = format!("{} did not answer within {PATIENCE:?}: {error}{heard}", settings.brokers);
         Error::engine("connect to kafka", reason)
-    })
+    })?;
+    if ears.joins() < Some(STATIC) {
+        let reason = format!("{} is too old: Kafka 2.3 or newer is needed", settings.brokers);
+        return Err(Error::engine("use the cluster", reason));
+    }
+    Ok(known)
 }
 
 /// A broker says at once that a topic is there, and takes nothing for a partition before it has made it, which for all of
@@ -82,23 +103,8 @@ fn wait_until_led(settings: &Settings, made: &[&Topic]) -> Result<(), Error> {
         partitions.add_partition_range(&settings.topic(topic), 0, PARTITIONS as i32 - 1);
     }
     // A client that was told that a topic is not there believes it for long.
-    let led = ends::offsets(&client(settings)?, &partitions, Offset::End, ends::YOUNG);
+    let led = ends::offsets(&client(&settings.client())?, &partitions, Offset::End, ends::YOUNG);
     led.map(drop).map_err(|error| Error::engine("wait for the topics that were made", error))
-}
-
-/// Headers and producers that repeat nothing came with Kafka 0.11; a question that came with it tells whether they are
-/// there. Who may not ask it learns nothing, which is no mistake.
-fn check_age(settings: &Settings, admin: &AdminClient<Ears>) -> Result<(), Error> {
-    let name = settings.topic(&topics::FRAMES);
-    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-    let topic = [ResourceSpecifier::Topic(&name)];
-    match wait_for(admin.describe_configs(&topic, &options)) {
-        Err(KafkaError::AdminOp(RDKafkaErrorCode::UnsupportedFeature)) => {
-            let reason = format!("{} is too old: Kafka 2.3 or newer is needed", settings.brokers);
-            Err(Error::engine("use the cluster", reason))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Waits for an answer. The caller may stand on a thread of a runtime already, which must not be blocked on another.
