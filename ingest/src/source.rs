@@ -60,7 +60,7 @@ impl Source for Ingest {
             .bus
             .subscribe(Self::NAME, "0", &[&topics::DEMAND])
             .map_err(|error| Fatal::new(format!("join group {}: {error}", Self::NAME)))?;
-        let mut owned = BTreeSet::new();
+        let (held, mut owned) = (group.held(), BTreeSet::new());
         health.set("ingest partitions", Err("none yet".to_owned()));
         while !stop.is_cancelled() {
             match follow(&mut *group, &mut owned, &running) {
@@ -100,7 +100,7 @@ impl Source for Ingest {
                     }
                 };
                 // It may be another's by now, whose term must stay the higher one that is heard.
-                if !group.holds(entry.partition) {
+                if !held(entry.partition) {
                     break;
                 }
                 let started = self.start(entry, term, &context, &metrics);

@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use cortex_proto::{Topic, topics, v1};
 use cortex_runtime::{
     Collector, Context, Fatal, Key, Lifecycle, Poison, Snapshot, Stage, StreamTime, Tables,
-    bus::{Embedded, From, Full, Outgoing, Record, Tail, Take, Writer},
+    bus::{Embedded, From, Full, Record, Tail, Take, Writer},
     runner, stage,
     store::{self, Retention, Scan, Sqlite, Store, StoredRow, Table, table},
 };
@@ -53,7 +53,7 @@ impl Looked {
 impl Disk {
     fn room(&self) -> Result<(), store::Error> {
         let slow = self.slow.load(Ordering::SeqCst);
-        assert!(self.looked.reaches(slow), "the models wait for the store");
+        assert!(self.looked.reaches(slow), "the live view waits for the store");
         if self.full.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(store::Error::Full { attempt: "write rows" });
@@ -173,10 +173,7 @@ impl Story {
     }
 
     fn start(&self, workers: usize, length: usize) {
-        self.start_as(&runner::Config { workers, ..runner::Config::default() }, length);
-    }
-
-    fn start_as(&self, config: &runner::Config, length: usize) {
+        let config = runner::Config { workers, ..runner::Config::default() };
         let make = || {
             Ok(Watcher {
                 looked: Arc::clone(&self.disk.looked),
@@ -185,7 +182,7 @@ impl Story {
                 length,
             })
         };
-        runner::spawn(&self.context, config, make).unwrap();
+        runner::spawn(&self.context, &config, make).unwrap();
     }
 
     fn tail(&self, topic: &'static Topic) -> Box<dyn Tail> {
@@ -245,16 +242,20 @@ fn a_full_store_stops_no_live_message_and_loses_no_decision() {
 }
 
 #[test]
-fn the_models_do_not_wait_for_the_store() {
+fn the_live_view_goes_on_while_the_store_hangs() {
     let folder = tempfile::tempdir().unwrap();
     let story = Story::new(folder.path());
-    let mut decided = story.tail(&topics::ANOMALIES);
-    story.disk.slow.store(2, Ordering::SeqCst);
-    // Each frame is a batch of its own.
-    story.start_as(&runner::Config { batch_count: 1, ..runner::Config::default() }, 8);
-    let together = [frame("first", 1), frame("second", 2)].map(|frame| Outgoing::new(frame, 0));
-    story.context.bus.publish(&together, &Writer::ANYBODY).unwrap();
-    assert_eq!(anomalies(&take(&mut *decided, 2)), ["1", "2"]);
+    let (mut live, mut decided) = (story.tail(&topics::DETECTIONS), story.tail(&topics::ANOMALIES));
+    story.start(1, 8);
+    story.frame("known", 1, 0);
+    take(&mut *decided, 1);
+    take(&mut *live, 1);
+    story.disk.slow.store(10, Ordering::SeqCst);
+    for n in 2..=10 {
+        story.frame("known", n, 0);
+        assert_eq!(take(&mut *live, 1).len(), 1);
+    }
+    assert_eq!(anomalies(&take(&mut *decided, 9)), (2..=10).map(|n| n.to_string()).collect::<Vec<_>>());
     story.end();
 }
 

@@ -23,7 +23,7 @@ async fn metrics_have_the_names_of_the_design_and_no_camera() {
     metrics.poisoned();
     metrics.retried();
     metrics.batch(2, Duration::from_millis(38));
-    metrics.blocked(Duration::from_millis(1));
+    metrics.sinks(Duration::from_millis(1));
     metrics.lag(7);
     metrics.age(Duration::from_millis(60));
 
@@ -36,7 +36,7 @@ async fn metrics_have_the_names_of_the_design_and_no_camera() {
         "cortex_stage_retries_total",
         "cortex_stage_batch_size_bucket",
         "cortex_stage_process_duration_seconds_bucket",
-        "cortex_stage_blocked_duration_seconds_bucket",
+        "cortex_stage_sinks_duration_seconds_bucket",
         "cortex_stage_lag",
         "cortex_frame_age_seconds_bucket",
         "cortex_build_info",

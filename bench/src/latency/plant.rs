@@ -196,8 +196,7 @@ impl Shares {
                 (after.histogram(name, stage), before.histogram(name, stage));
             if count > count0 { 1000.0 * (sum - sum0) / (count - count0) } else { 0.0 }
         };
-        let (work, sinks) =
-            ("cortex_stage_process_duration_seconds", "cortex_stage_blocked_duration_seconds");
+        let (work, sinks) = ("cortex_stage_process_duration_seconds", "cortex_stage_sinks_duration_seconds");
         let detector_ms = mean(work, "detector");
         Self {
             waiting_ms: (mean("cortex_frame_age_seconds", "detector") - detector_ms).max(0.0),

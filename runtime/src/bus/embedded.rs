@@ -14,7 +14,7 @@ use cortex_proto::{
 };
 
 use super::{
-    Bus, Consumer, Error, Event, Fence, From, Outgoing, Record, Tail, Take, Writer,
+    Bus, Consumer, Error, Event, Fence, From, Held, Outgoing, Record, Tail, Take, Writer,
     group::{Change, Group},
     log::{Ends, Entry, Log},
     memory::{Inbox, Latest},
@@ -219,8 +219,9 @@ impl Consumer for Member {
         if topic.volatile { Ok(()) } else { self.shared.log.commit(&self.group, topic, partition, offset) }
     }
 
-    fn holds(&self, partition: u32) -> bool {
-        self.shared.lock().group(&self.group).owns(&self.name, partition)
+    fn held(&self) -> Held {
+        let (shared, group, name) = (Arc::clone(&self.shared), self.group.clone(), self.name.clone());
+        Arc::new(move |partition| shared.lock().group(&group).owns(&name, partition))
     }
 
     fn done(&mut self) {

@@ -149,6 +149,9 @@ pub trait Bus: Send + Sync + 'static {
     fn tail(&self, topics: &[&'static Topic], from: From) -> Result<Box<dyn Tail>, Error>;
 }
 
+/// Whether a partition is a member's.
+pub type Held = Arc<dyn Fn(u32) -> bool + Send + Sync>;
+
 /// A member of a group. Dropping it leaves the group.
 pub trait Consumer: Send {
     /// Waits for what comes next. After an error nothing is lost: the same comes with a later call.
@@ -157,9 +160,9 @@ pub trait Consumer: Send {
     /// Everything of `topic` below `offset` in this partition is done with: it is not delivered again.
     fn commit(&mut self, topic: &'static Topic, partition: u32, offset: u64) -> Result<(), Error>;
 
-    /// Whether a partition is this member's at this moment. It may be another's already when that is not yet told: then
-    /// nothing may be said in its name any more.
-    fn holds(&self, partition: u32) -> bool;
+    /// Tells of each partition whether it is this member's at the moment of asking. It may be another's already when that is
+    /// not yet told: then nothing may be said in its name any more.
+    fn held(&self) -> Held;
 
     /// Everything delivered so far is worked on; what follows from it is published.
     fn done(&mut self);

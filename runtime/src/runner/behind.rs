@@ -23,6 +23,18 @@ impl Behind {
             self.bytes += row.body.len();
             self.rows.push_back(row);
         }
+        self.shed()
+    }
+
+    /// Takes rows back that the store did not take, before those that came meanwhile; answers how many went.
+    pub(super) fn put_back(&mut self, rows: Vec<StoredRow>) -> usize {
+        self.bytes += rows.iter().map(|row| row.body.len()).sum::<usize>();
+        let since = std::mem::replace(&mut self.rows, rows.into());
+        self.rows.extend(since);
+        self.shed()
+    }
+
+    fn shed(&mut self) -> usize {
         let mut gone = 0;
         while self.rows.len() > ROWS || self.bytes > BYTES {
             let Some(oldest) = self.rows.pop_front() else { break };
@@ -51,8 +63,9 @@ mod tests {
         assert_eq!(behind.put((0..ROWS + 3).map(|_| row(0, 1))), 3);
         assert_eq!(behind.put([row(1, BYTES)]), ROWS, "the oldest go");
         let taken: Vec<StoredRow> = behind.take().collect();
-        assert_eq!(behind.put(taken), 0, "what the store refused comes back");
-        assert_eq!(behind.take().map(|row| row.sort).collect::<Vec<_>>(), [[1]]);
+        assert_eq!(behind.put([row(3, 0)]), 0);
+        assert_eq!(behind.put_back(taken), 0, "what the store refused comes back");
+        assert_eq!(behind.take().map(|row| row.sort).collect::<Vec<_>>(), [[1], [3]], "oldest first");
         assert_eq!(behind.put([row(2, 5)]), 0);
     }
 }

@@ -58,8 +58,10 @@ pub(super) struct KeyState {
     pub(super) partition: u32,
     /// Next offset of each durable input topic.
     offsets: BTreeMap<String, u64>,
-    /// First offset of each input topic that no written snapshot has in it.
-    pub(super) unsaved: HashMap<&'static str, u64>,
+    /// First offset of each input topic that no snapshot has in it.
+    unsaved: HashMap<&'static str, u64>,
+    /// First offset of each input topic that only the snapshot which is being written has in it.
+    writing: HashMap<&'static str, u64>,
     pub(super) changed: bool,
     pub(super) saved_at: Instant,
     /// Decided and not known to be published.
@@ -78,6 +80,7 @@ impl KeyState {
             partition,
             offsets: BTreeMap::new(),
             unsaved: HashMap::new(),
+            writing: HashMap::new(),
             changed: false,
             saved_at: Instant::now(),
             outbox: VecDeque::new(),
@@ -119,7 +122,7 @@ impl KeyState {
     }
 
     /// The row that saves this key.
-    pub(super) fn row(&self, stage: &str, key: &Key, term: u64, now_us: i64) -> StoredRow {
+    pub(super) fn row(&self, owner: &str, key: &Key, term: u64, now_us: i64) -> StoredRow {
         let saved = Saved {
             state: self.last.clone().unwrap_or_default().0,
             offsets: self.offsets.clone(),
@@ -127,20 +130,44 @@ impl KeyState {
         };
         StoredRow {
             table: table::SNAPSHOTS.name.to_owned(),
-            partition: owner(stage, self.partition),
+            partition: owner.to_owned(),
             sort: place(key, term),
             time_us: now_us,
             body: saved.encode_to_vec(),
         }
     }
 
-    /// Its row is written. Answers the places of the rows that are of no use any more.
-    pub(super) fn saved(&mut self) -> Vec<Vec<u8>> {
+    /// Its row is being written. Answers the places of the rows that are of no use once it is.
+    pub(super) fn writes(&mut self) -> Vec<Vec<u8>> {
         self.changed = false;
-        self.saved_at = Instant::now();
-        self.unsaved.clear();
-        self.recorded = self.outbox.len();
+        self.writing = std::mem::take(&mut self.unsaved);
         std::mem::take(&mut self.replaces)
+    }
+
+    /// Its row is written, with so many decisions.
+    pub(super) fn wrote(&mut self, decisions: usize) {
+        self.saved_at = Instant::now();
+        self.writing.clear();
+        self.recorded = decisions;
+    }
+
+    /// Its row may not be written.
+    pub(super) fn failed(&mut self) {
+        self.changed = true;
+        // Offsets grow, so those of before come first.
+        self.unsaved.extend(self.writing.drain());
+    }
+
+    /// So many decisions are told.
+    pub(super) fn told(&mut self, decisions: usize) {
+        self.outbox.drain(..decisions);
+        self.recorded -= decisions;
+        self.changed = true;
+    }
+
+    /// Input topics with offsets from which on no written snapshot has them in it.
+    pub(super) fn unwritten(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.unsaved.iter().chain(&self.writing).map(|(topic, offset)| (*topic, *offset))
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod away;
 mod behind;
+mod errand;
 mod keys;
 mod sinks;
 mod takeover;
@@ -79,3 +80,6 @@ const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a poll waits when nothing comes, so that snapshots and clocks go on.
 const IDLE: Duration = Duration::from_millis(100);
+
+/// The same while something is being carried out: so late a new input may be seen.
+const GLANCE: Duration = Duration::from_millis(5);

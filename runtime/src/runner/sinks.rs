@@ -1,11 +1,13 @@
 //! Carries out what a stage said, and again when a sink is away: nothing is inferred or applied twice for that.
 //!
-//! What is volatile goes out at once. Everything durable goes out together, when something was decided or a snapshot
-//! is due: first one write of snapshots with their outboxes and of rows, then the decisions' messages, then commits.
+//! What is volatile goes out at once. Everything durable goes out together, as an [`Errand`], when something was decided
+//! or a snapshot is due: first one write of snapshots with their outboxes and of rows, then the decisions' messages; once
+//! it is back, commits. One is out at a time, and what is said meanwhile waits for the next.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    time::Instant,
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
 };
 
 use cortex_proto::{Topic, topics, topics::Class, v1};
@@ -16,11 +18,12 @@ use super::{
     SNAPSHOT_EVERY,
     away::Away,
     behind::Behind,
+    errand::{Courier, Errand, Save, Tell},
     keys::{Decision, KeyState, Letter, owner, place},
     wall_clock,
 };
 use crate::{
-    bus::{self, Body, Consumer, Outgoing, Record, Writer},
+    bus::{self, Body, Consumer, Held, Outgoing, Record, Writer},
     collector::Collector,
     context::Context,
     stage::{Fatal, Key, Poison},
@@ -34,17 +37,22 @@ const WAITING: usize = 4_000;
 /// Volatile facts that wait at most while the bus is away; beyond it the oldest go.
 const LATE: usize = 4_096;
 
-/// What a worker said and where it goes, apart from the stage that said it: so a write can go on while models run.
+/// What a worker said and where it goes.
 pub(super) struct Sinks {
     stage: &'static str,
     pub(super) context: Context,
     pub(super) consumer: Box<dyn Consumer>,
+    /// Which partitions are this worker's.
+    pub(super) held: Held,
     /// Whether the store and the bus take what is said.
     pub(super) away: Away,
     pub(super) keys: BTreeMap<Key, KeyState>,
     behind: Behind,
     /// Volatile facts, with their writers, that the bus did not take.
     late: VecDeque<(Outgoing, Writer)>,
+    /// Some of them are out, so that later ones wait behind them.
+    late_out: bool,
+    courier: Courier,
     /// Term of each partition in which something was said.
     terms: HashMap<u32, u64>,
     /// Next offset of each durable topic and partition: where to commit when no key holds it back.
@@ -67,20 +75,27 @@ impl Sinks {
         context: Context,
         consumer: Box<dyn Consumer>,
         away: Away,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Fatal> {
+        let (bus, store) = (Arc::clone(&context.bus), Arc::clone(&context.store));
+        let held = consumer.held();
+        let courier = Courier::start(&format!("{stage}-sinks"), bus, store, Arc::clone(&held))
+            .map_err(|error| Fatal::new(format!("start the thread of {stage}'s sinks: {error}")))?;
+        Ok(Self {
             stage,
             context,
             consumer,
+            held,
             away,
             keys: BTreeMap::new(),
             behind: Behind::default(),
             late: VecDeque::new(),
+            late_out: false,
+            courier,
             terms: HashMap::new(),
             seen: HashMap::new(),
             committed: HashMap::new(),
             metrics: StageMetrics::new(stage),
-        }
+        })
     }
 
     /// Carries out what a stage said about one input: volatile messages at once, derived rows behind, and decisions
@@ -129,11 +144,17 @@ impl Sinks {
 
     /// Whether as many decisions wait as may.
     pub(super) fn is_full(&self) -> bool {
-        self.keys.values().map(|state| state.outbox.len()).sum::<usize>() >= WAITING
+        self.waiting() >= WAITING
+    }
+
+    fn waiting(&self) -> usize {
+        self.keys.values().map(|state| state.outbox.len()).sum()
     }
 
     fn decide(&mut self, key: &Key, decision: Decision) {
-        if self.away.is_away() && self.is_full() {
+        // A sink that hangs is not known to be away.
+        let limit = if self.away.is_away() { WAITING } else { 2 * WAITING };
+        if self.waiting() >= limit {
             self.metrics.dropped("outbox_full", 1);
             error!(stage = self.stage, %key, "sinks are away for too long, a decision is lost");
             return;
@@ -143,11 +164,11 @@ impl Sinks {
 
     /// Publishes what must not wait for the store. While the bus is away pictures are shed and facts wait.
     fn publish_now(&mut self, messages: Vec<Outgoing>, partition: u32) -> Result<(), Fatal> {
-        if messages.is_empty() || !self.consumer.holds(partition) {
+        if messages.is_empty() || !(self.held)(partition) {
             return Ok(());
         }
         let writer = self.writer(partition);
-        if self.late.is_empty() {
+        if self.late.is_empty() && !self.late_out {
             match self.context.bus.publish(&messages, &writer).map_err(Failure::from) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
@@ -165,9 +186,7 @@ impl Sinks {
 
     fn store_behind(&mut self, rows: Vec<StoredRow>) {
         let excess = self.behind.put(rows);
-        if excess > 0 {
-            self.metrics.dropped("store_away", excess as u64);
-        }
+        self.metrics.dropped("store_away", excess as u64);
     }
 
     /// Who speaks for a partition. Without a term while the store gives none: then there is nobody to be told from.
@@ -176,31 +195,33 @@ impl Sinks {
         term.map_or(Writer::ANYBODY, |term| Writer::new(owner(self.stage, partition), *term))
     }
 
-    /// The term of a partition, from the store when there is none yet.
-    fn term(&mut self, partition: u32) -> Result<u64, store::Error> {
-        if let Some(term) = self.terms.get(&partition) {
-            return Ok(*term);
+    /// Takes the terms of the partitions of keys from the store, where there are none yet.
+    fn terms(&mut self, keys: &BTreeSet<Key>) -> Result<(), store::Error> {
+        for partition in keys.iter().map(|key| self.keys[key].partition) {
+            // It may be another's by now: then it is he who begins one.
+            if !self.terms.contains_key(&partition) && (self.held)(partition) {
+                let term = store::next_term(&*self.context.store, &owner(self.stage, partition))?;
+                self.terms.insert(partition, term);
+            }
         }
-        let term = store::next_term(&*self.context.store, &owner(self.stage, partition))?;
-        self.terms.insert(partition, term);
-        Ok(term)
+        Ok(())
     }
 
     /// The keys that are to be saved now; `None` when nothing is to be carried out, or a sink is away and its time has not
     /// come. `all` is the end: everything is saved, and tried once more.
-    pub(super) fn due(&self, all: bool) -> Option<Vec<Key>> {
+    pub(super) fn due(&self, all: bool) -> Option<BTreeSet<Key>> {
         if !all && !self.away.is_due() {
             return None;
         }
         // What is another's already is decided again there.
-        let own = |state: &KeyState| self.consumer.holds(state.partition);
+        let own = |state: &KeyState| (self.held)(state.partition);
         // All that changed go with the first that is due: one wait for the store, not one for each.
         let time = self
             .keys
             .values()
             .any(|state| state.changed && state.saved_at.elapsed() >= SNAPSHOT_EVERY && own(state));
         let due = |state: &KeyState| state.recorded < state.outbox.len() || state.changed && (all || time);
-        let keys: Vec<Key> = self
+        let keys: BTreeSet<Key> = self
             .keys
             .iter()
             .filter(|(_, state)| due(state) && own(state))
@@ -212,101 +233,125 @@ impl Sinks {
         (all || waits || !keys.is_empty()).then_some(keys)
     }
 
-    /// Carries out what waits, and saves these keys.
-    pub(super) fn carry_out(&mut self, keys: &[Key]) -> Result<(), Fatal> {
+    /// Whether something is being carried out.
+    pub(super) fn is_out(&self) -> bool {
+        self.courier.is_out()
+    }
+
+    /// Begins to carry out what waits, and to save these keys. Nothing else may be out.
+    pub(super) fn begin(&mut self, keys: &BTreeSet<Key>) -> Result<(), Fatal> {
         if self.away.is_away() {
             self.metrics.retried();
         }
-        match self.flush(keys) {
-            Ok(()) => self.away.answered(),
+        match self.send(keys) {
             Err(Failure::Away(reason)) => self.away.failed(reason),
             Err(Failure::Fenced(reason)) => return Err(Fatal::new(reason)),
+            Ok(()) => {}
         }
         Ok(())
     }
 
-    /// The same, for whoever minds himself that a sink is away.
-    pub(super) fn flush(&mut self, keys: &[Key]) -> Result<(), Failure> {
-        let begun = Instant::now();
-        while let Some((message, writer)) = self.late.front() {
-            self.context.bus.publish(std::slice::from_ref(message), writer)?;
-            self.late.pop_front();
+    /// Waits so long for what is out, and answers whether nothing is out any more.
+    pub(super) fn gather(&mut self, limit: Duration) -> Result<bool, Fatal> {
+        match self.back(limit) {
+            Some(Ok(())) => self.away.answered(),
+            Some(Err(Failure::Away(reason))) => self.away.failed(reason),
+            Some(Err(Failure::Fenced(reason))) => return Err(Fatal::new(reason)),
+            None => {}
         }
-        self.save(keys)?;
-        for key in self.keys.keys().cloned().collect::<Vec<_>>() {
-            self.tell(&key)?;
-        }
-        self.commit()?;
-        self.metrics.blocked(begun.elapsed());
-        Ok(())
+        Ok(!self.is_out())
     }
 
-    /// Writes these keys with what they decided, and the rows stored behind.
-    fn save(&mut self, keys: &[Key]) -> Result<(), Failure> {
+    /// Carries out what waits, and saves these keys, before it returns. Nothing else may be out.
+    pub(super) fn flush(&mut self, keys: &BTreeSet<Key>) -> Result<(), Failure> {
+        self.send(keys)?;
+        self.back(Duration::MAX).unwrap_or(Ok(()))
+    }
+
+    fn send(&mut self, keys: &BTreeSet<Key>) -> Result<(), Failure> {
+        let nobody = BTreeSet::new();
+        let keys = match self.terms(keys) {
+            Ok(()) => keys,
+            // What waits for the bus alone must not wait for the store.
+            Err(_) if !self.late.is_empty() => &nobody,
+            Err(error) => return Err(error.into()),
+        };
+        let mut errand = Errand::default();
         let now_us = wall_clock();
-        let (mut rows, mut written) = (Vec::new(), Vec::new());
-        for key in keys {
-            let partition = self.keys[key].partition;
-            let term = self.term(partition)?;
-            // It may have taken a while to get the term.
-            let holds = self.consumer.holds(partition);
-            let Some(state) = self.keys.get_mut(key).filter(|_| holds) else { continue };
-            written.push(key);
-            rows.push(state.row(self.stage, key, term, now_us));
-            let decided = state.outbox.iter().skip(state.recorded).flat_map(|decision| &decision.rows);
-            rows.extend(decided.filter(|row| !is_once(row)).cloned());
-        }
-        let own = rows.len();
-        rows.extend(self.behind.take());
-        if rows.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = self.context.store.write(&rows) {
-            self.behind.put(rows.split_off(own));
-            return Err(error.into());
-        }
-        for key in written {
-            let Some(state) = self.keys.get_mut(key) else { continue };
-            let (owner, own) = (owner(self.stage, state.partition), self.terms.get(&state.partition));
-            for old in
-                state.saved().into_iter().filter(|old| own.is_none_or(|term| *old != place(key, *term)))
-            {
-                self.context.store.delete(&table::SNAPSHOTS, &owner, &old)?;
+        for (key, state) in &mut self.keys {
+            let saves = keys.contains(key);
+            let mut recorded = state.recorded;
+            // It may have taken a while to get the terms.
+            if !saves && recorded == 0 || !(self.held)(state.partition) {
+                continue;
+            }
+            let Some(term) = self.terms.get(&state.partition) else { continue };
+            let owner = owner(self.stage, state.partition);
+            if saves {
+                errand.rows.push(state.row(&owner, key, *term, now_us));
+                let decided = state.outbox.iter().skip(recorded).flat_map(|decision| &decision.rows);
+                errand.rows.extend(decided.filter(|row| !is_once(row)).cloned());
+                recorded = state.outbox.len();
+                let mut replaces = state.writes();
+                replaces.retain(|old| *old != place(key, *term));
+                errand.saves.push(Save { key: key.clone(), owner: owner.clone(), recorded, replaces });
+            }
+            if recorded > 0 {
+                let rows = state.outbox.iter().take(recorded).flat_map(|decision| &decision.rows);
+                let letters = state.outbox.iter().take(recorded).flat_map(|decision| &decision.letters);
+                errand.tells.push(Tell {
+                    key: key.clone(),
+                    partition: state.partition,
+                    decisions: recorded,
+                    once: rows.filter(|row| is_once(row)).cloned().collect(),
+                    messages: letters.filter_map(Letter::open).collect(),
+                    writer: Writer::new(owner, *term),
+                    told: false,
+                });
             }
         }
+        errand.own = errand.rows.len();
+        errand.rows.extend(self.behind.take());
+        errand.late = std::mem::take(&mut self.late);
+        self.late_out = !errand.late.is_empty();
+        self.courier.send(errand);
         Ok(())
     }
 
-    /// Publishes what a key decided. Its snapshot holds it already, so a crash loses nothing of it.
-    fn tell(&mut self, key: &Key) -> Result<(), Failure> {
-        let own = |state: &&KeyState| !state.outbox.is_empty() && self.consumer.holds(state.partition);
-        let Some(state) = self.keys.get(key).filter(own) else { return Ok(()) };
-        for row in state.outbox.iter().flat_map(|decision| &decision.rows).filter(|row| is_once(row)) {
-            if !self.context.store.insert(row)? {
-                return Err(Failure::Fenced(format!(
-                    "another owner wrote place {:x?} of {}/{}: stopping, it goes on from there",
-                    row.sort, row.table, row.partition
-                )));
+    /// Books what is back.
+    fn back(&mut self, limit: Duration) -> Option<Result<(), Failure>> {
+        let (mut errand, result) = self.courier.back(limit)?;
+        self.metrics.sinks(errand.took);
+        errand.late.append(&mut self.late);
+        (self.late, self.late_out) = (errand.late, false);
+        let written = errand.rows.is_empty();
+        for save in errand.saves {
+            let Some(state) = self.keys.get_mut(&save.key) else { continue };
+            match written {
+                true => state.wrote(save.recorded),
+                false => state.failed(),
+            }
+            state.replaces = save.replaces;
+        }
+        if !written {
+            let excess = self.behind.put_back(errand.rows.split_off(errand.own));
+            self.metrics.dropped("store_away", excess as u64);
+        }
+        for tell in errand.tells.iter().filter(|tell| tell.told) {
+            if let Some(state) = self.keys.get_mut(&tell.key) {
+                state.told(tell.decisions);
             }
         }
-        let letters = state.outbox.iter().flat_map(|decision| &decision.letters);
-        let messages: Vec<Outgoing> = letters.filter_map(Letter::open).collect();
-        self.context.bus.publish(&messages, &self.writer(state.partition))?;
-        if let Some(state) = self.keys.get_mut(key) {
-            state.outbox.clear();
-            state.recorded = 0;
-            state.changed = true;
-        }
-        Ok(())
+        Some(result.and_then(|()| self.commit()))
     }
 
     /// Commits below every input that no written snapshot has in it.
     fn commit(&mut self) -> Result<(), Failure> {
         let mut held: HashMap<(&'static str, u32), u64> = HashMap::new();
         for state in self.keys.values() {
-            for (topic, offset) in &state.unsaved {
-                let lowest = held.entry((topic, state.partition)).or_insert(*offset);
-                *lowest = (*lowest).min(*offset);
+            for (topic, offset) in state.unwritten() {
+                let lowest = held.entry((topic, state.partition)).or_insert(offset);
+                *lowest = (*lowest).min(offset);
             }
         }
         let settled: Vec<(&'static Topic, u32, u64)> = self

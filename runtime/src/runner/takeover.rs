@@ -1,6 +1,6 @@
 //! How partitions come to a worker and go.
 
-use std::{collections::BTreeMap, sync::Arc, thread};
+use std::{collections::BTreeMap, sync::Arc, thread, time::Duration};
 
 use prost::Message;
 use tracing::{debug, error, info};
@@ -19,9 +19,10 @@ use crate::{
 impl<S: Stage> Worker<S> {
     /// Begins partitions. While the store cannot be read it waits: nobody may go on from a state that he does not know.
     pub(super) fn assigned(&mut self, partitions: &[u32]) -> Result<(), Fatal> {
+        self.sinks.gather(Duration::MAX)?;
         let stop = self.sinks.context.stop();
         for partition in partitions {
-            while self.sinks.consumer.holds(*partition) {
+            while (self.sinks.held)(*partition) {
                 while !self.sinks.away.is_due() && !stop.is_cancelled() {
                     thread::park_timeout(IDLE);
                 }

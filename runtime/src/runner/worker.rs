@@ -1,8 +1,8 @@
 //! One thread of a stage.
 
 use std::{
-    collections::HashMap,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    collections::{BTreeSet, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -10,7 +10,7 @@ use std::{
 
 use tracing::error;
 
-use super::{Config, IDLE, away::Away, sinks::Sinks, wall_clock};
+use super::{Config, GLANCE, IDLE, away::Away, sinks::Sinks, wall_clock};
 use crate::{
     bus::{self, Event, Record, Take},
     collector::Collector,
@@ -51,7 +51,7 @@ impl<S: Stage> Worker<S> {
         let health = context.lifecycle.health();
         health.set(part("partitions"), Err("none yet".to_owned()));
         let (away, inputs) = (Away::new(part("sinks"), health.clone()), Away::new(part("inputs"), health));
-        let sinks = Sinks::new(S::NAME, context, consumer, away);
+        let sinks = Sinks::new(S::NAME, context, consumer, away)?;
         Ok(Self { stage, name: name.to_owned(), config, sinks, inputs, tables, ticked: Instant::now() })
     }
 
@@ -66,7 +66,7 @@ impl<S: Stage> Worker<S> {
 
     pub(super) fn run(mut self) -> Result<(), Fatal> {
         let stop = self.sinks.context.stop();
-        // Whether there may be something to carry out, which the next inputs' models need not wait for.
+        // There may be more at once, and nothing waits for what this led to but what is carried out beside.
         let mut said = false;
         while !stop.is_cancelled() {
             self.reload();
@@ -76,7 +76,7 @@ impl<S: Stage> Worker<S> {
                 self.carry_out(false)?;
                 continue;
             }
-            let event = self.poll(if said { Duration::ZERO } else { IDLE })?;
+            let event = self.poll(if said || self.sinks.is_out() { Duration::ZERO } else { IDLE })?;
             said = matches!(event, Some(Event::Records(_)));
             match event {
                 Some(Event::Assigned(partitions)) => self.assigned(&partitions)?,
@@ -91,9 +91,12 @@ impl<S: Stage> Worker<S> {
                     self.tick(&key, StreamTime(wall_clock()), Work::NONE)?;
                 }
             }
-            if !said {
-                self.carry_out(false)?;
-                self.sinks.consumer.done();
+            self.carry_out(false)?;
+            if !said && self.sinks.gather(GLANCE)? {
+                match self.sinks.due(false) {
+                    Some(_) => self.carry_out(false)?,
+                    None => self.sinks.consumer.done(),
+                }
             }
         }
         self.carry_out(true)
@@ -105,13 +108,21 @@ impl<S: Stage> Worker<S> {
         self.sinks.is_full() && S::In::TOPICS.iter().any(|topic| !topic.volatile)
     }
 
-    /// Carries out what was said; `all` as in [`Sinks::due`].
+    /// Begins to carry out what was said, unless something is still out; with `all`, as in [`Sinks::due`], waits until it
+    /// is done.
     pub(super) fn carry_out(&mut self, all: bool) -> Result<(), Fatal> {
-        self.due(all).map_or(Ok(()), |keys| self.sinks.carry_out(&keys))
+        let limit = if all { Duration::MAX } else { Duration::ZERO };
+        if self.sinks.gather(limit)?
+            && let Some(keys) = self.due(all)
+        {
+            self.sinks.begin(&keys)?;
+            self.sinks.gather(limit)?;
+        }
+        Ok(())
     }
 
     /// What [`Sinks::due`] answers, with the state of each of these keys taken out of the stage.
-    pub(super) fn due(&mut self, all: bool) -> Option<Vec<Key>> {
+    pub(super) fn due(&mut self, all: bool) -> Option<BTreeSet<Key>> {
         let keys = self.sinks.due(all)?;
         keys.iter().for_each(|key| self.remember(key));
         Some(keys)
@@ -231,7 +242,7 @@ impl<S: Stage> Worker<S> {
             .enumerate()
             .filter_map(|(index, item)| Some((index, item.input.as_ref().ok().filter(wants)?)))
             .unzip();
-        let seen = self.infer(&inputs)?;
+        let seen = infer(&mut self.stage, &inputs);
         let mut seen: HashMap<usize, Result<S::Seen, Poison>> = models.into_iter().zip(seen).collect();
         let count = items.len();
         for (index, item) in items.into_iter().enumerate() {
@@ -255,22 +266,6 @@ impl<S: Stage> Worker<S> {
         }
         self.sinks.metrics.batch(count as u64, begun.elapsed());
         Ok(())
-    }
-
-    /// Runs the models, and meanwhile carries out what earlier inputs led to: the one waits for a processor, the other for
-    /// servers. Nothing is applied before both are done, so a snapshot has in it what was said until it, and no more.
-    fn infer(&mut self, inputs: &[&S::In]) -> Result<Vec<Result<S::Seen, Poison>>, Fatal> {
-        let due = self.due(false);
-        let (stage, sinks) = (&mut self.stage, &mut self.sinks);
-        match due {
-            None => Ok(infer(stage, inputs)),
-            Some(keys) if inputs.is_empty() => sinks.carry_out(&keys).map(|()| Vec::new()),
-            Some(keys) => thread::scope(|scope| {
-                let carried = scope.spawn(move || sinks.carry_out(&keys));
-                let seen = infer(stage, inputs);
-                carried.join().unwrap_or_else(|panic| resume_unwind(panic)).map(|()| seen)
-            }),
-        }
     }
 
     fn apply(

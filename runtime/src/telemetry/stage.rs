@@ -17,7 +17,7 @@ pub struct StageMetrics {
     retries: Counter<u64>,
     batch: Histogram<u64>,
     process: Histogram<f64>,
-    blocked: Histogram<f64>,
+    sinks: Histogram<f64>,
     lag: Gauge<u64>,
     age: Histogram<f64>,
 }
@@ -62,7 +62,7 @@ impl StageMetrics {
                 .with_boundaries(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
                 .build(),
             process: seconds("cortex.stage.process.duration", "from taking a batch to having applied it"),
-            blocked: seconds("cortex.stage.blocked.duration", "time spent carrying out what a stage said"),
+            sinks: seconds("cortex.stage.sinks.duration", "time that carrying out what a stage said took"),
             lag: meter
                 .u64_gauge("cortex.stage.lag")
                 .with_description("messages waiting for the stage")
@@ -110,8 +110,8 @@ impl StageMetrics {
     }
 
     /// Sinks took this long.
-    pub fn blocked(&self, took: Duration) {
-        self.blocked.record(took.as_secs_f64(), &self.label);
+    pub fn sinks(&self, took: Duration) {
+        self.sinks.record(took.as_secs_f64(), &self.label);
     }
 
     /// So many messages wait.

@@ -26,7 +26,7 @@ use super::{
     rebalance::{Group, Room, Saving},
 };
 use crate::{
-    bus::{Consumer, Error, Event, Take},
+    bus::{Consumer, Error, Event, Held, Take},
     keys::Key,
 };
 
@@ -188,8 +188,9 @@ impl Consumer for Member {
             })
     }
 
-    fn holds(&self, partition: u32) -> bool {
-        self.room.lock().held.contains(&partition)
+    fn held(&self) -> Held {
+        let room = Arc::clone(&self.room);
+        Arc::new(move |partition| room.lock().held.contains(&partition))
     }
 
     fn done(&mut self) {}
