@@ -29,9 +29,10 @@ const FLOOD: f64 = 20.0;
 const STEADY: Duration = Duration::from_secs(20);
 const BURST: Duration = Duration::from_secs(30);
 /// Pictures held: more than are sent of a camera, whose numbers tell what was produced.
-const PICTURES: usize = 700;
+const PICTURES: usize = 780;
 
-/// Sends what shows how much fits, far too much, and little again.
+/// Sends what shows how much fits, far too much, little, and again what shows how much fits: the machine may be another by
+/// then.
 pub(crate) fn run(plant: &mut Plant<'_>, setting: &Setting) -> anyhow::Result<()> {
     let clips = clip::clips(&setting.clip, &setting.clips, setting.cameras)?;
     let pictures = pictures(clips.first().context("there is a clip")?)?;
@@ -64,7 +65,7 @@ pub(crate) fn run(plant: &mut Plant<'_>, setting: &Setting) -> anyhow::Result<()
     plant.phase(Phase::Heal)?;
     send(CALM, STEADY / 2)?;
     plant.phase(Phase::Settle)?;
-    send(CALM, STEADY / 2)
+    send(FULL, STEADY)
 }
 
 fn frame(camera: &str, n: u64, picture: &[u8]) -> v1::Frame {

@@ -4,6 +4,8 @@ use std::{fs, process::Command};
 
 use anyhow::{Context, ensure};
 
+const TRIES: usize = 10;
+
 /// Keeps the calling thread, and the threads and processes that it starts from now on, on one core.
 ///
 /// # Errors
@@ -19,7 +21,10 @@ pub fn pin(core: usize) -> anyhow::Result<()> {
 /// # Errors
 /// There are no such cores, no such process, or no `taskset`.
 pub fn pin_process(process: u32, cores: &str) -> anyhow::Result<()> {
-    taskset(&["--all-tasks", "--cpu-list", "--pid", cores, &process.to_string()])
+    let process = process.to_string();
+    let pin = || taskset(&["--all-tasks", "--cpu-list", "--pid", cores, &process]);
+    // It fails when a thread ends while it goes through them.
+    (1..TRIES).map(|_| pin()).find(Result::is_ok).unwrap_or_else(pin)
 }
 
 fn taskset(words: &[&str]) -> anyhow::Result<()> {

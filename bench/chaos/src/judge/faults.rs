@@ -210,6 +210,10 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
     let span =
         |from: Phase, to: Phase| (evidence.began(from).unwrap_or(0), evidence.began(to).unwrap_or(i64::MAX));
     let seconds = |(from, to): (i64, i64)| (to - from) as f64 / 1e6;
+    let rate = |count: &dyn Fn((i64, i64)) -> usize, spans: &[(i64, i64)]| {
+        let all: usize = spans.iter().map(|span| count(*span)).sum();
+        all as f64 / spans.iter().map(|span| seconds(*span)).sum::<f64>()
+    };
     let seen = |(from, to): (i64, i64)| {
         let inside = evidence.seen().filter(move |(message, seen)| {
             seen.outcome == Outcome::Processed && (from..to).contains(&message.at_us)
@@ -225,14 +229,11 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
             .collect();
         inside.last().zip(inside.first()).map_or(f64::NAN, |(last, first)| last - first)
     };
-    let (steady, burst, after) = (
-        span(Phase::Steady, Phase::Fault),
-        span(Phase::Fault, Phase::Heal),
-        span(Phase::Heal, Phase::Settle),
-    );
-    let capacity = seen(steady).count() as f64 / seconds(steady);
-    let goodput = seen(burst).count() as f64 / seconds(burst);
-    let offered_before = offered(evidence, steady);
+    let full = [span(Phase::Steady, Phase::Fault), span(Phase::Settle, Phase::End)];
+    let (burst, after) = (span(Phase::Fault, Phase::Heal), span(Phase::Heal, Phase::Settle));
+    let (analysed, offered) = (|span| seen(span).count(), |span| offered(evidence, span));
+    let (capacity, offered_full) = (rate(&analysed, &full), rate(&offered, &full));
+    let (goodput, offered_burst) = (rate(&analysed, &[burst]), rate(&offered, &[burst]));
     let deadline = DEADLINE_ROUNDS * burst::CAMERAS as f64 / goodput.max(0.1);
     let p99 = percentile(seen(burst).map(|(_, age)| age).collect(), 0.99);
     let mut by_camera: BTreeMap<&str, f64> = BTreeMap::new();
@@ -243,15 +244,16 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
     vec![
         Check::new(
             "goodput",
-            goodput >= GOODPUT * capacity && offered_before >= SOMEWHAT * capacity,
+            goodput >= GOODPUT * capacity && offered_full >= SOMEWHAT * capacity,
             format!(
-                "{goodput:.1} frames a second of {:.1} offered, {capacity:.1} of {:.1} before: {:.2}, at least {GOODPUT}; its core \
-                 was busy with it for {:.0} and {:.0} % of the time",
-                offered(evidence, burst),
-                offered_before,
+                "{goodput:.1} frames a second of {offered_burst:.1} offered, {:.1} and {:.1} of {offered_full:.1} before and after: \
+                 {:.2}, at least {GOODPUT}; its core was busy with it for {:.0} % of the time, and for {:.0} and {:.0} %",
+                rate(&analysed, &full[..1]),
+                rate(&analysed, &full[1..]),
                 goodput / capacity,
                 100.0 * cpu(burst) / seconds(burst),
-                100.0 * cpu(steady) / seconds(steady),
+                100.0 * cpu(full[0]) / seconds(full[0]),
+                100.0 * cpu(full[1]) / seconds(full[1]),
             ),
         ),
         Check::new(
@@ -276,10 +278,9 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
     ]
 }
 
-/// Frames a second that were published.
-fn offered(evidence: &Evidence, (from, to): (i64, i64)) -> f64 {
-    let inside = evidence.frames().filter(|(message, _)| (from..to).contains(&message.at_us)).count();
-    inside as f64 * 1e6 / (to - from) as f64
+/// Frames that were published.
+fn offered(evidence: &Evidence, (from, to): (i64, i64)) -> usize {
+    evidence.frames().filter(|(message, _)| (from..to).contains(&message.at_us)).count()
 }
 
 fn slow(evidence: &Evidence) -> Check {
