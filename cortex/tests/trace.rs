@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cortex_camera::Camera;
+use cortex_camera::{Camera, CameraOptions};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -20,7 +20,11 @@ use opentelemetry_proto::tonic::{
     trace::v1::Span,
 };
 use support::{Cortex, LIMIT, fleet::Fleet};
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{
+    net::TcpListener,
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, transport::Server};
 
@@ -87,12 +91,26 @@ fn whole(spans: &[(String, Span)], services: [&str; 4]) -> bool {
     })
 }
 
-/// Reads until one trace is whole, and holds everything that was said against the list.
-async fn one_trace(mut exports: mpsc::UnboundedReceiver<ExportTraceServiceRequest>, services: [&str; 4]) {
+/// Whether all stages worked on it, each span has led to by another of it, and one alone by none.
+fn through_all(spans: &[(String, Span)]) -> bool {
+    let services: BTreeSet<&str> = spans.iter().map(|(service, _)| service.as_str()).collect();
+    let ids: BTreeSet<&[u8]> = spans.iter().map(|(_, span)| span.span_id.as_slice()).collect();
+    let (roots, led): (Vec<_>, Vec<_>) = spans.iter().partition(|(_, span)| span.parent_span_id.is_empty());
+    services == BTreeSet::from(["alerter", "cloaker", "detector", "ingest", "recognizer"])
+        && roots.len() == 1
+        && led.iter().all(|(_, span)| ids.contains(span.parent_span_id.as_slice()))
+}
+
+/// Reads until one trace is as it must be, and holds everything that was said against the list.
+async fn one_trace(
+    mut exports: mpsc::UnboundedReceiver<ExportTraceServiceRequest>,
+    whole: impl Fn(&[(String, Span)]) -> bool,
+) {
     let mut traces: BTreeMap<Vec<u8>, Vec<(String, Span)>> = BTreeMap::new();
     let mut said = Vec::new();
-    while !traces.values().any(|spans| whole(spans, services)) {
-        let export = tokio::time::timeout(LIMIT, exports.recv()).await.expect("the trace comes").unwrap();
+    let until = Instant::now() + LIMIT;
+    while !traces.values().any(|spans| whole(spans)) {
+        let export = timeout_at(until, exports.recv()).await.expect("the trace comes").unwrap();
         for resource in export.resource_spans {
             let attributes = resource.resource.map(|resource| resource.attributes).unwrap_or_default();
             let name = attributes.iter().find(|attribute| attribute.key == "service.name").unwrap();
@@ -120,7 +138,7 @@ async fn a_frame_that_raised_an_alert_is_one_trace() {
     let cortex = Cortex::up(&config(folder.path(), &camera, &collector), &folder.path().join("data"));
     cortex.alerts(None, 1).await;
     assert!(cortex.terminate(), "what is left is sent at the end");
-    one_trace(exports, ["cortex"; 4]).await;
+    one_trace(exports, |spans| whole(spans, ["cortex"; 4])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,5 +149,34 @@ async fn a_trace_goes_on_from_process_to_process() {
     let stages = ["alerter", "detector", "ingest"].map(|stage| fleet.start(stage, stage));
     stages[0].alerts(None, 1).await;
     assert!(stages.into_iter().all(Cortex::terminate), "what is left is sent at the end");
-    one_trace(exports, ["alerter", "alerter", "detector", "ingest"]).await;
+    one_trace(exports, |spans| whole(spans, ["alerter", "alerter", "detector", "ingest"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_was_drawn_is_one_trace_through_all_five_processes() {
+    let (collector, exports) = collector().await;
+    let folder = tempfile::tempdir().unwrap();
+    let camera = Camera::start(CameraOptions::new(support::somebody_stands(folder.path()))).unwrap();
+    let config = folder.path().join("cortex.toml");
+    let text = format!(
+        "profile = 'research'\n[telemetry]\notlp = '{collector}'\ntraced = 1.0\n[keys]\npath = {:?}\n[bus]\n\
+         key = '{}'\n[recognizer]\nenabled = true\nshots = 1\n[[cameras]]\nid = 'hall'\nurl = '{}'\n",
+        folder.path().join("master.key"),
+        "c0".repeat(32),
+        camera.url()
+    );
+    fs::write(&config, text).unwrap();
+    let fleet = Fleet::new(config, folder.path());
+    let recognizer = fleet.start("recognizer", "recognizer");
+    let mut front = fleet.stage("alerter", "alerter");
+    front.env("CORTEX__STAGES__RECOGNIZER", format!("http://{}", recognizer.address));
+    let alerter = fleet.begin(&mut front, "alerter");
+    support::enrolled(|| {
+        let mut command = fleet.command("alerter");
+        command.env("CORTEX__LISTEN__ADDRESS", &alerter.address);
+        command
+    });
+    let others = ["cloaker", "detector", "ingest"].map(|stage| fleet.start(stage, stage));
+    one_trace(exports, through_all).await;
+    assert!([recognizer, alerter].into_iter().chain(others).all(Cortex::terminate));
 }
