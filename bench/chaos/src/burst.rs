@@ -7,21 +7,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, ensure};
 use cortex_proto::{Message as _, epoch, topics, v1};
 use gstreamer::{self as gst, prelude::*};
-use gstreamer_app::AppSink;
+use gstreamer_app::{AppSink, AppSrc};
 
 use crate::{
     broker::{self, Broker},
-    clip,
+    clip::{self, SIZE},
     ledger::{Phase, now_us},
     plant::Plant,
     run::Setting,
+    stamp::Stamp,
 };
 
 /// Cameras that send.
 pub(crate) const CAMERAS: usize = 16;
+/// What they are called, before their number.
+pub(crate) const NAME: &str = "burst";
+/// Each picture of the clip is sent so often, so that people walk in the flood as fast as they did.
+pub(crate) const PACE: u64 = 2;
 /// Frames a second and camera: well within what a core can analyse, somewhat more than that, and ten times as many.
 const CALM: f64 = 0.5;
 const FULL: f64 = 3.0;
@@ -80,32 +85,50 @@ fn frame(camera: &str, n: u64, picture: &[u8]) -> v1::Frame {
         n,
         time_us: now,
         received_us: now,
-        width: 768,
-        height: 576,
-        source_width: 768,
-        source_height: 576,
+        width: SIZE.0 as u32,
+        height: SIZE.1 as u32,
+        source_width: SIZE.0 as u32,
+        source_height: SIZE.1 as u32,
         plan: v1::Plan::Detect as i32,
         picture: picture.to_vec(),
         ..Default::default()
     }
 }
 
-/// The first pictures of a clip as JPEG.
+/// The first pictures of a clip as JPEG, each [`PACE`] times with another stamp.
 fn pictures(clip: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     gst::init()?;
-    let launch = "filesrc name=file ! parsebin ! avdec_h264 ! videoconvert ! jpegenc quality=85 \
-                  ! appsink name=pictures sync=false max-buffers=4";
-    let pipeline = gst::parse::launch(launch)?.downcast::<gst::Pipeline>();
-    let pipeline = pipeline.map_err(|_| anyhow!("the decoder is no pipeline"))?;
-    pipeline.by_name("file").context("the decoder has no source")?.set_property("location", clip);
-    let sink = pipeline.by_name("pictures").and_downcast::<AppSink>().context("the decoder has no sink")?;
-    pipeline.set_state(gst::State::Playing)?;
+    let (width, height) = SIZE;
+    let decoder = clip::pipeline(
+        "filesrc name=file ! parsebin ! avdec_h264 ! videoconvert ! video/x-raw,format=I420 \
+         ! appsink name=pictures sync=false max-buffers=4",
+    )?;
+    let encoder = clip::pipeline(&format!(
+        "appsrc name=source format=time caps=video/x-raw,format=I420,width={width},height={height},framerate=20/1 \
+         ! jpegenc quality=85 ! appsink name=pictures sync=false"
+    ))?;
+    decoder.by_name("file").context("the decoder has no source")?.set_property("location", clip);
+    let source = encoder.by_name("source").and_downcast::<AppSrc>().context("the encoder has no source")?;
+    let (decoded, encoded) = (end(&decoder)?, end(&encoder)?);
+    decoder.set_state(gst::State::Playing)?;
+    encoder.set_state(gst::State::Playing)?;
     let mut pictures = Vec::new();
     while pictures.len() < PICTURES {
-        let Ok(sample) = sink.pull_sample() else { break };
-        pictures.push(sample.buffer().context("a sample without a picture")?.map_readable()?.to_vec());
+        let Ok(sample) = decoded.pull_sample() else { break };
+        let picture = sample.buffer().context("a sample without a picture")?.map_readable()?;
+        for _ in 0..PACE {
+            let stamp = Stamp { camera: 0, number: pictures.len() as u16 };
+            source.push_buffer(gst::Buffer::from_mut_slice(clip::stamped(stamp, &picture)))?;
+            let sample = encoded.pull_sample()?;
+            pictures.push(sample.buffer().context("a sample without a picture")?.map_readable()?.to_vec());
+        }
     }
-    pipeline.set_state(gst::State::Null)?;
+    decoder.set_state(gst::State::Null)?;
+    encoder.set_state(gst::State::Null)?;
     ensure!(!pictures.is_empty(), "{} has no pictures", clip.display());
     Ok(pictures)
+}
+
+fn end(pipeline: &gst::Pipeline) -> anyhow::Result<AppSink> {
+    pipeline.by_name("pictures").and_downcast().context("a pipeline has no end")
 }

@@ -15,7 +15,7 @@ use crate::stamp::{self, Stamp};
 /// Pictures a second.
 pub(crate) const RATE: u64 = 10;
 /// Width and height of the demonstration clip.
-const SIZE: (usize, usize) = (768, 576);
+pub(crate) const SIZE: (usize, usize) = (768, 576);
 /// How long an encoder may take to end.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(120);
 
@@ -80,13 +80,7 @@ impl Encoder {
     }
 
     fn take(&self, stamp: Stamp, picture: &[u8]) -> anyhow::Result<()> {
-        let mut bytes = picture.to_vec();
-        let (luma, chroma) = bytes.split_at_mut(SIZE.0 * SIZE.1);
-        stamp.draw(luma, SIZE.0);
-        for plane in chroma.chunks_mut(SIZE.0 * SIZE.1 / 4) {
-            plane[..SIZE.0 / 2 * stamp::HEIGHT / 2].fill(128);
-        }
-        let mut buffer = gst::Buffer::from_mut_slice(bytes);
+        let mut buffer = gst::Buffer::from_mut_slice(stamped(stamp, picture));
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(gst::ClockTime::from_mseconds(u64::from(stamp.number) * 1000 / RATE));
             buffer.set_duration(gst::ClockTime::from_mseconds(1000 / RATE));
@@ -109,6 +103,17 @@ impl Encoder {
     }
 }
 
-fn pipeline(launch: &str) -> anyhow::Result<gst::Pipeline> {
+/// A picture of I420 with a stamp.
+pub(crate) fn stamped(stamp: Stamp, picture: &[u8]) -> Vec<u8> {
+    let mut bytes = picture.to_vec();
+    let (luma, chroma) = bytes.split_at_mut(SIZE.0 * SIZE.1);
+    stamp.draw(luma, SIZE.0);
+    for plane in chroma.chunks_mut(SIZE.0 * SIZE.1 / 4) {
+        plane[..SIZE.0 / 2 * stamp::HEIGHT / 2].fill(128);
+    }
+    bytes
+}
+
+pub(crate) fn pipeline(launch: &str) -> anyhow::Result<gst::Pipeline> {
     gst::parse::launch(launch)?.downcast::<gst::Pipeline>().map_err(|_| anyhow!("{launch} is no pipeline"))
 }

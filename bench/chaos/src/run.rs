@@ -85,7 +85,7 @@ pub(crate) fn run(
     let mut all: Vec<(String, String)> = known.collect();
     match fault {
         Fault::F20 => all.extend(away("flap", FLAPPING)),
-        Fault::F21 => all.extend(away("burst", burst::CAMERAS)),
+        Fault::F21 => all.extend(away(burst::NAME, burst::CAMERAS)),
         _ => {}
     }
     let config = scratch.path().join("cortex.toml");

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Check, Evidence};
-use crate::ledger::{Body, Frame, Outcome};
+use crate::ledger::{Body, Frame, Message, Outcome, Seen};
 
 /// Pictures in the clip that cameras repeat.
 pub(super) const ROUND: u64 = 795;
@@ -31,6 +31,8 @@ struct Sums {
     invented: u64,
     /// Answered twice.
     twice: u64,
+    /// The same answer again, as a client that has lost its broker may send it: readers take what has its name once.
+    repeated: u64,
     /// Pictures whose stamp is torn or another camera's.
     torn: u64,
     /// Torn pictures of cameras that come and go: whoever joins between two key frames sees those first.
@@ -45,9 +47,9 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<Check> {
     for (_, frame) in evidence.frames().filter(|(_, frame)| !frame.heartbeat) {
         epochs.entry((&frame.camera, frame.epoch)).or_default().push(frame);
     }
-    let mut answers: HashMap<(&str, u64, u64), Vec<Outcome>> = HashMap::new();
-    for (_, seen) in evidence.seen().filter(|(_, seen)| seen.outcome != Outcome::Time) {
-        answers.entry((&seen.camera, seen.epoch, seen.n)).or_default().push(seen.outcome);
+    let mut answers: HashMap<(&str, u64, u64), Vec<(&Message, &Seen)>> = HashMap::new();
+    for (message, seen) in evidence.seen().filter(|(_, seen)| seen.outcome != Outcome::Time) {
+        answers.entry((&seen.camera, seen.epoch, seen.n)).or_default().push((message, seen));
     }
     let dead = evidence.messages.iter().filter(|message| {
         matches!(&message.body, Body::Dead { stage, topic, .. } if stage == "detector" && topic == "frames")
@@ -63,9 +65,16 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<Check> {
         sums.take(camera, frames);
         published.extend(frames.iter().map(|frame| (*camera, *epoch, frame.n)));
     }
-    for (name, outcomes) in &answers {
-        sums.twice += outcomes.len() as u64 - 1;
-        match outcomes[0] {
+    for (name, answers) in &answers {
+        let (by, first) = answers[0];
+        let again = |(message, seen): &&(&Message, &Seen)| {
+            (&message.owner, message.term, seen.outcome, &seen.tracks)
+                == (&by.owner, by.term, first.outcome, &first.tracks)
+        };
+        let repeated = answers[1..].iter().filter(again).count();
+        sums.repeated += repeated as u64;
+        sums.twice += (answers.len() - 1 - repeated) as u64;
+        match first.outcome {
             _ if !published.contains(name) => sums.invented += 1,
             Outcome::Processed => sums.processed += 1,
             Outcome::Skipped | Outcome::Time => sums.skipped += 1,
@@ -87,6 +96,7 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<Check> {
         hidden,
         invented,
         twice,
+        repeated,
         torn,
         joined,
         reused,
@@ -97,7 +107,7 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<Check> {
         format!(
             "{produced} frames produced = {processed} processed + {left_out} left out by ingest + {skipped} skipped + \
              {unanswered} dropped on the way + {unsent} not sent + {dead} dead; hidden {hidden}, invented {invented}, \
-             answered twice {twice}, torn {torn} (and {joined} of cameras that were joined between key frames), names used again \
+             answered twice {twice} (the same again {repeated}), torn {torn} (and {joined} of cameras that were joined between key frames), names used again \
              {reused}"
         ),
     )]

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::{Check, Evidence, Switches};
 use crate::{
+    burst,
     clip::RATE,
     ledger::{Anomaly, Body, Outcome},
 };
@@ -65,10 +66,11 @@ impl Truth {
     }
 }
 
-/// Numbers of the pictures by their names.
+/// Numbers of the demonstration's pictures by names of frames.
 fn numbers(evidence: &Evidence) -> HashMap<(&str, u64, u64), u64> {
     let stamped = evidence.frames().filter_map(|(_, frame)| {
-        Some(((frame.camera.as_str(), frame.epoch, frame.seq), u64::from(frame.stamp?.number)))
+        let times = if frame.camera.starts_with(burst::NAME) { burst::PACE } else { 1 };
+        Some(((frame.camera.as_str(), frame.epoch, frame.seq), u64::from(frame.stamp?.number) / times))
     });
     stamped.collect()
 }

@@ -165,9 +165,14 @@ fn frames_that_never_were_or_were_answered_twice_are_found() {
     });
     assert_eq!(invented, ["I1 conservation"]);
     let twice = found(|evidence| {
-        evidence.messages.push(message("detections", 901, 0, Body::Seen(seen(3))));
+        let otherwise = Seen { outcome: Outcome::Skipped, ..seen(3) };
+        evidence.messages.push(message("detections", 901, 0, Body::Seen(otherwise)));
     });
     assert_eq!(twice, ["I1 conservation"]);
+    let repeated = found(|evidence| {
+        evidence.messages.push(message("detections", 901, 0, Body::Seen(seen(3))));
+    });
+    assert!(repeated.is_empty(), "{repeated:?}");
     let torn = found(|evidence| {
         let Some(Message { body: Body::Frame(frame), .. }) = of(evidence, "frames").nth(5) else { return };
         frame.stamp = None;
