@@ -166,7 +166,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_anothers_by_now_is_not_told() {
+    fn what_moved_meanwhile_is_not_told() {
         let day = Duration::from_secs(86_400);
         let retention = Retention { events: day, detections: day, stills: day, budget: u64::MAX };
         let (bus, store) =

@@ -10,6 +10,9 @@ use crate::ledger::{Body, Frame, Message, Outcome, Seen};
 /// Pictures in the clip that cameras repeat.
 pub(super) const ROUND: u64 = 795;
 
+/// Camera, epoch and number of a frame.
+type Name<'a> = (&'a str, u64, u64);
+
 /// Sums over all cameras.
 #[derive(Debug, Default)]
 struct Sums {
@@ -47,7 +50,7 @@ pub(super) fn judge(evidence: &Evidence) -> Vec<Check> {
     for (_, frame) in evidence.frames().filter(|(_, frame)| !frame.heartbeat) {
         epochs.entry((&frame.camera, frame.epoch)).or_default().push(frame);
     }
-    let mut answers: HashMap<(&str, u64, u64), Vec<(&Message, &Seen)>> = HashMap::new();
+    let mut answers: HashMap<Name<'_>, Vec<(&Message, &Seen)>> = HashMap::new();
     for (message, seen) in evidence.seen().filter(|(_, seen)| seen.outcome != Outcome::Time) {
         answers.entry((&seen.camera, seen.epoch, seen.n)).or_default().push((message, seen));
     }
