@@ -19,7 +19,10 @@ use opentelemetry_proto::tonic::{
     common::v1::any_value::Value,
     trace::v1::Span,
 };
-use support::{Cortex, LIMIT, fleet::Fleet};
+use support::{
+    Cortex, LIMIT,
+    fleet::{Fleet, recognising},
+};
 use tokio::{
     net::TcpListener,
     sync::mpsc,
@@ -157,26 +160,10 @@ async fn a_frame_that_was_drawn_is_one_trace_through_all_five_processes() {
     let (collector, exports) = collector().await;
     let folder = tempfile::tempdir().unwrap();
     let camera = Camera::start(CameraOptions::new(support::somebody_stands(folder.path()))).unwrap();
-    let config = folder.path().join("cortex.toml");
-    let text = format!(
-        "profile = 'research'\n[telemetry]\notlp = '{collector}'\ntraced = 1.0\n[keys]\npath = {:?}\n[bus]\n\
-         key = '{}'\n[recognizer]\nenabled = true\nshots = 1\n[[cameras]]\nid = 'hall'\nurl = '{}'\n",
-        folder.path().join("master.key"),
-        "c0".repeat(32),
-        camera.url()
-    );
-    fs::write(&config, text).unwrap();
-    let fleet = Fleet::new(config, folder.path());
-    let recognizer = fleet.start("recognizer", "recognizer");
-    let mut front = fleet.stage("alerter", "alerter");
-    front.env("CORTEX__STAGES__RECOGNIZER", format!("http://{}", recognizer.address));
-    let alerter = fleet.begin(&mut front, "alerter");
-    support::enrolled(|| {
-        let mut command = fleet.command("alerter");
-        command.env("CORTEX__LISTEN__ADDRESS", &alerter.address);
-        command
-    });
+    let telemetry = format!("[telemetry]\notlp = '{collector}'\ntraced = 1.0");
+    let fleet = Fleet::new(recognising(folder.path(), &camera.url(), &telemetry), folder.path());
+    let (front, _) = fleet.enrolled();
     let others = ["cloaker", "detector", "ingest"].map(|stage| fleet.start(stage, stage));
     one_trace(exports, through_all).await;
-    assert!([recognizer, alerter].into_iter().chain(others).all(Cortex::terminate));
+    assert!(front.into_iter().chain(others).all(Cortex::terminate));
 }

@@ -3,37 +3,24 @@
 //!
 //!     enroll ── alerter ── recognizer ──> store        camera ── ingest ── detector ── chips, sealed ── recognizer ──> identities
 
-use std::{fs, time::Instant};
+use std::time::Instant;
 
 use cortex_camera::{Camera, CameraOptions};
 use cortex_proto::{topics, v1};
 use cortex_runtime::bus::{Bus, From, Take};
 
-use crate::support::{self, Cortex, LIMIT, fleet::Fleet};
+use crate::support::{
+    self, Cortex, LIMIT,
+    fleet::{Fleet, recognising},
+};
 
 #[test]
 fn who_is_enrolled_at_one_process_is_known_by_another() {
     let folder = tempfile::tempdir().unwrap();
     let camera = Camera::start(CameraOptions::new(support::somebody_stands(folder.path()))).unwrap();
-    let config = folder.path().join("cortex.toml");
-    let text = format!(
-        "profile = 'research'\n[keys]\npath = {:?}\n[bus]\nkey = '{}'\n[recognizer]\nenabled = true\nshots = 1\n\
-         [[cameras]]\nid = 'hall'\nurl = '{}'\n",
-        folder.path().join("master.key"),
-        "c0".repeat(32),
-        camera.url()
-    );
-    fs::write(&config, text).unwrap();
+    let config = recognising(folder.path(), &camera.url(), "");
     let fleet = Fleet::new(config, folder.path());
-    let recognizer = fleet.start("recognizer", "recognizer");
-    let mut front = fleet.stage("alerter", "alerter");
-    front.env("CORTEX__STAGES__RECOGNIZER", format!("http://{}", recognizer.address));
-    let alerter = fleet.begin(&mut front, "alerter");
-    let person = support::enrolled(|| {
-        let mut command = fleet.command("alerter");
-        command.env("CORTEX__LISTEN__ADDRESS", &alerter.address);
-        command
-    });
+    let (front, person) = fleet.enrolled();
 
     let mut identities = fleet.bus().tail(&[&topics::IDENTITIES], From::End).unwrap();
     let (detector, ingest) = (fleet.start("detector", "detector"), fleet.start("ingest", "ingest"));
@@ -47,5 +34,5 @@ fn who_is_enrolled_at_one_process_is_known_by_another() {
         }
     };
     assert_eq!((known.person.as_str(), known.camera.as_str()), (person.as_str(), "hall"));
-    assert!([ingest, detector, recognizer, alerter].into_iter().all(Cortex::terminate));
+    assert!([ingest, detector].into_iter().chain(front).all(Cortex::terminate));
 }

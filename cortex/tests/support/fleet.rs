@@ -1,7 +1,7 @@
 //! The stages as processes of their own, on the servers that the tests were started beside.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
@@ -13,7 +13,7 @@ use cortex_runtime::{
     config::Secret,
 };
 
-use super::{Cortex, command, configured};
+use super::{Cortex, command, configured, enrolled};
 
 /// Tells the fleets of one test program apart.
 static FLEETS: AtomicU32 = AtomicU32::new(0);
@@ -30,6 +30,19 @@ fn server(variable: &str) -> String {
     env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} names no server: run the tests by `make test`, or under `scripts/servers.sh run`")
     })
+}
+
+/// The configuration of one camera where people are recognised, behind these lines.
+pub fn recognising(folder: &Path, url: &str, lines: &str) -> PathBuf {
+    let config = folder.join("cortex.toml");
+    let text = format!(
+        "profile = 'research'\n{lines}\n[keys]\npath = {:?}\n[bus]\nkey = '{}'\n[recognizer]\nenabled = true\nshots = 1\n\
+         [[cameras]]\nid = 'hall'\nurl = '{url}'\n",
+        folder.join("master.key"),
+        "c0".repeat(32),
+    );
+    fs::write(&config, text).unwrap();
+    config
 }
 
 impl Fleet {
@@ -101,6 +114,20 @@ impl Fleet {
     /// Starts a command of a process that is called `instance`.
     pub fn begin(&self, command: &mut Command, instance: &str) -> Cortex {
         Cortex::start(command, &self.data(instance))
+    }
+
+    /// Starts a recognizer and an alerter, and enrols somebody through them. Answers both, and her id.
+    pub fn enrolled(&self) -> ([Cortex; 2], String) {
+        let recognizer = self.start("recognizer", "recognizer");
+        let mut front = self.stage("alerter", "alerter");
+        front.env("CORTEX__STAGES__RECOGNIZER", format!("http://{}", recognizer.address));
+        let alerter = self.begin(&mut front, "alerter");
+        let person = enrolled(|| {
+            let mut command = self.command("alerter");
+            command.env("CORTEX__LISTEN__ADDRESS", &alerter.address);
+            command
+        });
+        ([recognizer, alerter], person)
     }
 
     /// Starts a stage; `instance` tells its replicas apart.

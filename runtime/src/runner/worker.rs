@@ -229,7 +229,7 @@ impl<S: Stage> Worker<S> {
             let rest = items.split_off(count);
             self.batch(std::mem::replace(&mut items, rest))?;
         }
-        // Not before: what is carried out beside the models commits what was seen.
+        // Not before: what was seen may be committed as soon as an errand is back.
         self.sinks.seen.extend(seen);
         Ok(())
     }
