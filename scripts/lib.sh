@@ -41,3 +41,15 @@ wheel() {
     python3 -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])' "$folder"/*.whl "$folder"
     rm "$folder"/*.whl
 }
+
+# python_packages LIST FOLDER SIZE: has pip put the packages of LIST, which names all that they need, into FOLDER, where
+# nothing else sees them. Quick when they are there.
+python_packages() {
+    local list="$1" folder="$2" size="$3"
+    ! cmp --silent "$list" "$folder/${list##*/}" || return 0
+    say "fetching the Python packages of $list ($size)"
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary=:all: \
+        --target "$folder" --requirement "$list" </dev/null || fail "the Python packages of $list cannot be fetched"
+    cp "$list" "$folder/"
+}

