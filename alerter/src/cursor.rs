@@ -15,8 +15,8 @@ pub(crate) enum Step {
     Skip,
     /// It is the next one.
     Take,
-    /// Those from here up to it, it excluded, were missed: read them first.
-    Fill(u64),
+    /// Those between what was seen and it were missed: read up to it.
+    Fill,
 }
 
 impl Seen {
@@ -30,7 +30,7 @@ impl Seen {
         match sequence.cmp(&(seen + 1)) {
             std::cmp::Ordering::Less => Step::Skip,
             std::cmp::Ordering::Equal => Step::Take,
-            std::cmp::Ordering::Greater => Step::Fill(seen + 1),
+            std::cmp::Ordering::Greater => Step::Fill,
         }
     }
 
@@ -78,7 +78,7 @@ mod tests {
                 match seen.step(3, sequence) {
                     Step::Skip => continue,
                     Step::Take => got.push(sequence),
-                    Step::Fill(from) => got.extend(from..=sequence),
+                    Step::Fill => got.extend(seen.of(3) + 1..=sequence),
                 }
                 seen.take(3, sequence);
             }

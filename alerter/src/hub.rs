@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use cortex_proto::{topics, v1};
@@ -11,7 +12,7 @@ use cortex_runtime::{
     bus::{From, Record},
     telemetry::Delivery,
 };
-use tokio::sync::{broadcast, watch};
+use tokio::sync::broadcast;
 use tracing::warn;
 
 /// Revisions a slow subscriber may be behind; what it misses above that it reads from the store.
@@ -29,8 +30,8 @@ struct Inner {
     alerts: broadcast::Sender<Arc<LiveAlert>>,
     log: broadcast::Sender<Arc<v1::LogEntry>>,
     pictures: broadcast::Sender<Arc<v1::Cloaked>>,
-    statuses: Mutex<BTreeMap<(String, String), v1::Status>>,
-    changed: watch::Sender<u64>,
+    /// What a stage said last of a camera, and when it came.
+    statuses: Mutex<BTreeMap<(String, String), (v1::Status, Instant)>>,
 }
 
 /// A revision of an alert as it came.
@@ -54,7 +55,6 @@ impl Hub {
             log: broadcast::channel(LOG).0,
             pictures: broadcast::channel(PICTURES).0,
             statuses: Mutex::default(),
-            changed: watch::channel(0).0,
         }));
         let failed = |error| Fatal::new(format!("follow what is live: {error}"));
         let read = [&topics::ALERTS, &topics::LOG, &topics::CLOAKED, &topics::STATUS];
@@ -79,15 +79,17 @@ impl Hub {
         self.0.pictures.subscribe()
     }
 
-    /// Changes whenever a status does.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.0.changed.subscribe()
+    /// What the stages say of a camera. A stage that says nothing any more has no say: it is dead, and nobody took over.
+    pub(crate) fn statuses(&self, camera: &str) -> Vec<v1::Status> {
+        self.statuses_at(camera, Instant::now())
     }
 
-    /// What the stages say of a camera.
-    pub(crate) fn statuses(&self, camera: &str) -> Vec<v1::Status> {
-        let statuses = self.statuses_locked();
-        statuses.iter().filter(|((id, _), _)| id == camera).map(|(_, status)| status.clone()).collect()
+    fn statuses_at(&self, camera: &str, now: Instant) -> Vec<v1::Status> {
+        let mut statuses = self.statuses_locked();
+        statuses.retain(|_, (_, came)| now.saturating_duration_since(*came) < topics::STATUS.retention);
+        let first = (camera.to_owned(), String::new());
+        let of_camera = statuses.range(first..).take_while(|((id, _), _)| id == camera);
+        of_camera.map(|(_, (status, _))| status.clone()).collect()
     }
 
     fn take(&self, record: &Record) {
@@ -101,8 +103,7 @@ impl Hub {
             "cloaked" => record.message().map(|picture| drop(self.0.pictures.send(picture))),
             _ => record.message::<v1::Status>().map(|status| {
                 let key = (status.camera.clone(), status.stage.clone());
-                self.statuses_locked().insert(key, v1::Status::clone(&status));
-                self.0.changed.send_modify(|changes| *changes += 1);
+                self.statuses_locked().insert(key, (v1::Status::clone(&status), Instant::now()));
             }),
         };
         if let Err(error) = taken {
@@ -110,7 +111,32 @@ impl Hub {
         }
     }
 
-    fn statuses_locked(&self) -> MutexGuard<'_, BTreeMap<(String, String), v1::Status>> {
+    fn statuses_locked(&self) -> MutexGuard<'_, BTreeMap<(String, String), (v1::Status, Instant)>> {
         self.0.statuses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_fell_silent_has_no_say() {
+        let hub = Hub(Arc::new(Inner {
+            alerts: broadcast::channel(1).0,
+            log: broadcast::channel(1).0,
+            pictures: broadcast::channel(1).0,
+            statuses: Mutex::default(),
+        }));
+        let came = Instant::now();
+        for (camera, stage) in [("a", "ingest"), ("b", "detector"), ("b", "ingest"), ("bb", "ingest")] {
+            let status = v1::Status { camera: camera.into(), stage: stage.into(), ..Default::default() };
+            hub.statuses_locked().insert((camera.into(), stage.into()), (status, came));
+        }
+        let stages = |now: Instant| -> Vec<String> {
+            hub.statuses_at("b", now).into_iter().map(|status| status.stage).collect()
+        };
+        assert_eq!(stages(came), ["detector", "ingest"]);
+        assert_eq!(stages(came + topics::STATUS.retention), [""; 0]);
     }
 }

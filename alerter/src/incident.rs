@@ -31,6 +31,7 @@ pub(crate) struct Incident {
     count: u32,
     acknowledged_by: String,
     comment: String,
+    commented_by: String,
     false_alarm: bool,
     /// Tracks in it, with their cameras.
     tracks: VecDeque<(String, u64)>,
@@ -100,6 +101,7 @@ impl Incident {
             count: 0,
             acknowledged_by: String::new(),
             comment: String::new(),
+            commented_by: String::new(),
             false_alarm: false,
             tracks: VecDeque::new(),
             rules: Vec::new(),
@@ -141,6 +143,7 @@ impl Incident {
             count: alert.count,
             acknowledged_by: alert.acknowledged_by.clone(),
             comment: alert.comment.clone(),
+            commented_by: alert.commented_by.clone(),
             false_alarm: alert.false_alarm,
             ..incident
         }
@@ -224,7 +227,10 @@ impl Incident {
 
     /// A person did something.
     pub(crate) fn act(&mut self, act: &v1::Act) -> &'static str {
-        self.comment.clone_from(&act.comment);
+        if !act.comment.is_empty() {
+            self.comment.clone_from(&act.comment);
+            self.commented_by.clone_from(&act.subject);
+        }
         if act.kind() == v1::ActKind::Acknowledge {
             // The latest answer counts, so that a mistake can be taken back.
             self.false_alarm = act.false_alarm;
@@ -294,6 +300,7 @@ impl Incident {
             written_us: now_us,
             acknowledged_by: self.acknowledged_by.clone(),
             comment: self.comment.clone(),
+            commented_by: self.commented_by.clone(),
             change: change.to_owned(),
             false_alarm: self.false_alarm,
             timeline: self.moments.iter().filter_map(decode).collect(),

@@ -1,4 +1,6 @@
-//! One subscriber: attached to what is live first, then given everything after its cursor from the store, then live.
+//! One subscriber: attached to what is live first, then given everything after its cursor from the store, then live. From the
+//! store it is read a page at a time, the next when the last one is sent, so a subscriber that is far behind or slow takes
+//! no more memory than any other.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -27,7 +29,7 @@ use crate::{
 /// How often a cursor is sent, whether anything passed the filter or not.
 const CURSOR_EVERY: Duration = Duration::from_secs(3);
 /// Revisions read from the store at once.
-const READ: usize = 500;
+const PAGE: usize = 100;
 
 /// One subscriber.
 pub(crate) struct Subscription {
@@ -35,6 +37,8 @@ pub(crate) struct Subscription {
     filter: v1::AlertFilter,
     live: Receiver<Arc<LiveAlert>>,
     seen: Seen,
+    /// Partitions of which the store has something not seen, up to these sequences.
+    behind: VecDeque<(u32, u64)>,
     /// What is to be sent, with what ends when it is.
     waiting: VecDeque<(v1::SubscribeResponse, Option<Delivery>)>,
     ticker: Interval,
@@ -51,18 +55,15 @@ impl Subscription {
         let live = hub.alerts();
         let heads = heads(Arc::clone(&store)).await?;
         let seen = request.after.as_ref().map_or_else(|| Seen::new(heads.clone()), Seen::from);
-        let mut this = Self {
+        Ok(Self {
             store,
             filter: request.filter.unwrap_or_default(),
             live,
             seen,
+            behind: heads.into(),
             waiting: VecDeque::new(),
             ticker: interval(CURSOR_EVERY),
-        };
-        for (partition, head) in heads {
-            this.fill(partition, head).await?;
-        }
-        Ok(this)
+        })
     }
 
     /// The next thing to send; `None` when the process ends.
@@ -71,16 +72,28 @@ impl Subscription {
             if let Some((response, _delivered)) = self.waiting.pop_front() {
                 return Some(Ok(response));
             }
-            let taken = tokio::select! {
-                _ = self.ticker.tick() => {
-                    let cursor = Event::Cursor(self.seen.cursor());
-                    self.waiting.push_back((v1::SubscribeResponse { event: Some(cursor) }, None));
+            let taken = match self.behind.front().copied() {
+                Some((partition, head)) if self.seen.of(partition) < head => self.read(partition, head).await,
+                Some(_) => {
+                    self.behind.pop_front();
                     Ok(())
                 }
-                alert = self.live.recv() => match alert {
-                    Ok(alert) => self.take(&alert).await,
-                    Err(RecvError::Lagged(_)) => self.catch_up().await,
-                    Err(RecvError::Closed) => return None,
+                None => tokio::select! {
+                    _ = self.ticker.tick() => {
+                        self.send_cursor();
+                        Ok(())
+                    }
+                    alert = self.live.recv() => match alert {
+                        Ok(alert) => {
+                            self.take(&alert);
+                            Ok(())
+                        }
+                        // It is too slow for the live view, and reads what it missed.
+                        Err(RecvError::Lagged(_)) => {
+                            heads(Arc::clone(&self.store)).await.map(|heads| self.behind.extend(heads))
+                        }
+                        Err(RecvError::Closed) => return None,
+                    },
                 },
             };
             if let Err(status) = taken {
@@ -89,53 +102,44 @@ impl Subscription {
         }
     }
 
-    async fn take(&mut self, live: &LiveAlert) -> Result<(), Status> {
+    fn take(&mut self, live: &LiveAlert) {
         let alert = &live.alert;
         match self.seen.step(alert.partition, alert.sequence) {
-            Step::Skip => Ok(()),
-            Step::Take => {
-                self.send(v1::Alert::clone(alert), || live.delivery());
-                Ok(())
-            }
-            Step::Fill(_) => self.fill(alert.partition, alert.sequence).await,
+            Step::Skip => {}
+            Step::Take => self.send(v1::Alert::clone(alert), || live.delivery()),
+            Step::Fill => self.behind.push_back((alert.partition, alert.sequence)),
         }
     }
 
-    /// A subscriber that is too slow for the live view reads what it missed.
-    async fn catch_up(&mut self) -> Result<(), Status> {
-        for (partition, head) in heads(Arc::clone(&self.store)).await? {
-            self.fill(partition, head).await?;
+    /// Reads the next page of a partition, up to `head`.
+    async fn read(&mut self, partition: u32, head: u64) -> Result<(), Status> {
+        let (store, from) = (Arc::clone(&self.store), self.seen.of(partition) + 1);
+        let alerts = blocking(move || {
+            let place = partition.to_string();
+            let rows = store.scan(&Scan {
+                from: from.to_be_bytes().to_vec(),
+                to: (head + 1).to_be_bytes().to_vec(),
+                limit: PAGE,
+                ..Scan::all(&table::ALERTS, &place)
+            })?;
+            Ok(rows.iter().filter_map(|row| v1::Alert::decode(row.body.as_slice()).ok()).collect::<Vec<_>>())
+        })
+        .await?;
+        // What retention removed is gone: go on above it.
+        if alerts.is_empty() {
+            self.seen.take(partition, head);
         }
+        for alert in alerts {
+            self.send(alert, || None);
+        }
+        // Whoever goes away in the middle of much, or filters most of it out, goes on from here.
+        self.send_cursor();
         Ok(())
     }
 
-    /// Reads everything not seen of a partition up to `head`.
-    async fn fill(&mut self, partition: u32, head: u64) -> Result<(), Status> {
-        while self.seen.of(partition) < head {
-            let (store, from) = (Arc::clone(&self.store), self.seen.of(partition) + 1);
-            let alerts = blocking(move || {
-                let place = partition.to_string();
-                let rows = store.scan(&Scan {
-                    from: from.to_be_bytes().to_vec(),
-                    to: (head + 1).to_be_bytes().to_vec(),
-                    limit: READ,
-                    ..Scan::all(&table::ALERTS, &place)
-                })?;
-                Ok(rows
-                    .iter()
-                    .filter_map(|row| v1::Alert::decode(row.body.as_slice()).ok())
-                    .collect::<Vec<_>>())
-            })
-            .await?;
-            // What retention removed is gone: go on above it.
-            if alerts.is_empty() {
-                self.seen.take(partition, head);
-            }
-            for alert in alerts {
-                self.send(alert, || None);
-            }
-        }
-        Ok(())
+    fn send_cursor(&mut self) {
+        let cursor = Event::Cursor(self.seen.cursor());
+        self.waiting.push_back((v1::SubscribeResponse { event: Some(cursor) }, None));
     }
 
     fn send(&mut self, alert: v1::Alert, delivery: impl FnOnce() -> Option<Delivery>) {

@@ -248,6 +248,15 @@ async fn everything_that_changes_is_written_before_it_is_done() {
         tokio::task::yield_now().await;
     }
     acknowledging.abort();
+    let commenting = {
+        let front = room.front.clone();
+        let request = v1::CommentRequest { alert: "a1".into(), site: "s".into(), comment: "seen".into() };
+        tokio::spawn(async move { AlertService::comment(&front, by_ada(request)).await.map(drop) })
+    };
+    while !room.audited().contains(&("ada".into(), "comment".into(), "a1".into())) {
+        tokio::task::yield_now().await;
+    }
+    commenting.abort();
     let all = format!("{:?}", room.audited());
     assert!(!all.contains("Grace") && !all.contains("password"), "{all}");
 
@@ -257,7 +266,7 @@ async fn everything_that_changes_is_written_before_it_is_done() {
         .chain(SHOWS.iter().copied())
         .chain(ELSEWHERE.iter().copied())
         // That one is in `clip.rs`, since it needs a clip.
-        .chain(["AlertService/Acknowledge", "LiveService/ClipFile"])
+        .chain(["AlertService/Acknowledge", "AlertService/Comment", "LiveService/ClipFile"])
         .collect();
     let known: BTreeSet<&str> = METHODS.iter().map(|(method, _)| *method).collect();
     assert_eq!(known, covered, "a new method is audited, or shows what everybody sees");
@@ -276,9 +285,15 @@ async fn what_cannot_be_audited_is_not_done() {
         "acknowledge",
         ""
     );
+    let comment: Case = case!(
+        "AlertService/Comment",
+        AlertService::comment(v1::CommentRequest { comment: "seen".into(), ..Default::default() }),
+        "comment",
+        ""
+    );
     let clip: Case =
         case!("LiveService/ClipFile", LiveService::clip_file(v1::ClipFileRequest::default()), "clip", "");
-    for (method, call, _) in cases().into_iter().chain([acknowledge, clip]) {
+    for (method, call, _) in cases().into_iter().chain([acknowledge, comment, clip]) {
         let status = call(room.front.clone()).await.expect_err(method);
         assert_eq!(status.code(), Code::Unavailable, "{method}: {status}");
     }

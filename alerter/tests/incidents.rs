@@ -58,19 +58,19 @@ impl Story {
         self.harness.feed("7", Input::Anomaly(Arc::new(anomaly)));
     }
 
+    fn act(&mut self, act: v1::Act) {
+        self.harness.feed("7", Input::Act(Arc::new(v1::Act { site: "s".into(), ..act })));
+    }
+
     fn acknowledge(&mut self, id: &str, alert: &str, false_alarm: bool) {
-        self.harness.feed(
-            "7",
-            Input::Act(Arc::new(v1::Act {
-                id: id.into(),
-                site: "s".into(),
-                alert: alert.into(),
-                kind: v1::ActKind::Acknowledge as i32,
-                subject: "operator".into(),
-                false_alarm,
-                ..Default::default()
-            })),
-        );
+        self.act(v1::Act {
+            id: id.into(),
+            alert: alert.into(),
+            kind: v1::ActKind::Acknowledge as i32,
+            subject: "operator".into(),
+            false_alarm,
+            ..Default::default()
+        });
     }
 
     /// What was told since the last time: change, count, severity.
@@ -166,6 +166,30 @@ fn sequences_are_dense_and_an_act_counts_once() {
     let places: Vec<(u64, u32)> = alerts.iter().map(|alert| (alert.sequence, alert.revision)).collect();
     assert_eq!(places, [(1, 1), (2, 2), (3, 3)]);
     assert_eq!((alerts[1].change.as_str(), alerts[1].acknowledged_by.as_str()), ("acknowledged", "operator"));
+}
+
+#[test]
+fn a_comment_is_a_revision_of_its_own_and_outlives_an_answer_without_words() {
+    let mut story = Story::new();
+    story.anomaly("1", "entry", v1::Severity::Low);
+    let alert = story.harness.take().published::<v1::Alert>()[0].id.clone();
+    story.act(v1::Act {
+        id: "said".into(),
+        alert: alert.clone(),
+        kind: v1::ActKind::Comment as i32,
+        subject: "guard".into(),
+        comment: "on my way".into(),
+        ..Default::default()
+    });
+    story.acknowledge("act", &alert, false);
+    let out = story.harness.take();
+    let [said, answered] = &out.published::<v1::Alert>()[..] else { panic!("two acts, two revisions") };
+    assert_eq!((said.change.as_str(), said.state()), ("commented", v1::AlertState::Open));
+    assert_eq!((answered.change.as_str(), answered.state()), ("acknowledged", v1::AlertState::Acknowledged));
+    for alert in [said, answered] {
+        assert_eq!((alert.comment.as_str(), alert.commented_by.as_str()), ("on my way", "guard"));
+    }
+    assert_eq!((said.acknowledged_by.as_str(), answered.acknowledged_by.as_str()), ("", "operator"));
 }
 
 /// An anomaly of a rule about a track at a place.

@@ -2,9 +2,9 @@
 
 use std::{num::NonZero, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
-use crate::{clip, past, people};
+use crate::{clip, export, past, people};
 
 /// Watches cameras, warns early, says why, and shows nobody's face.
 #[derive(Debug, Parser)]
@@ -99,6 +99,13 @@ pub(crate) enum Command {
         #[arg(long, default_value = "")]
         comment: String,
     },
+    /// Add words to an alert, which stays as it is.
+    Comment {
+        /// Its id, or the beginning of it, as `cortex watch` prints it.
+        alert: String,
+        /// The words.
+        comment: String,
+    },
     /// Write the seconds before and after an alert to a file that players play.
     Clip(clip::Clip),
     /// Issue a bearer token for a machine or a person at a command line, or end those of one.
@@ -163,7 +170,7 @@ pub(crate) enum Command {
     /// Run stored detections through changed rules: which alerts are gained, lost and unchanged.
     Replay(Replay),
     /// Write what the store keeps to a file for analysts.
-    Export(Export),
+    Export(export::Options),
     /// Print a commented example of zones and rules.
     Zones {
         /// The example.
@@ -289,56 +296,6 @@ pub(crate) struct Replay {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// Moments are like 2026-05-01T22:00:00Z, like "2026-05-01 22:00" (UTC), or like 12.5: seconds from the beginning of
-/// recorded footage. It works beside a running system, which it does not disturb. Columns: docs/analytics.md.
-#[derive(Debug, Args)]
-pub(crate) struct Export {
-    /// First moment that is written.
-    #[arg(long, value_parser = past::moment)]
-    pub(crate) from: i64,
-    /// First moment that is not, so that spans can follow each other.
-    #[arg(long, value_parser = past::moment)]
-    pub(crate) to: i64,
-    /// Only this camera; can be repeated.
-    #[arg(long = "camera")]
-    pub(crate) cameras: Vec<String>,
-    /// What is written.
-    #[arg(long, value_enum, default_value_t = ExportTable::Detections)]
-    pub(crate) table: ExportTable,
-    /// How.
-    #[arg(long, value_enum, default_value_t = Format::Parquet)]
-    pub(crate) format: Format,
-    /// The file.
-    #[arg(long)]
-    pub(crate) out: PathBuf,
-    /// Replace the file if it is there.
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// Store to read; without it the one of the configuration.
-    #[arg(long)]
-    pub(crate) store: Option<PathBuf>,
-}
-
-/// What can be exported.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum ExportTable {
-    /// A row for each object of each frame.
-    Detections,
-    /// A row for each thing that a rule found.
-    Anomalies,
-}
-
-/// Formats of tables.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Format {
-    /// Apache Parquet.
-    Parquet,
-    /// Arrow IPC file, also known as Feather.
-    Arrow,
-    /// Text.
-    Csv,
 }
 
 #[derive(Debug, Subcommand)]

@@ -80,6 +80,7 @@ fn run(cli: Cli, config: Config) -> anyhow::Result<()> {
         Command::Acknowledge { alert, false_alarm, comment } => {
             block_on(remote::acknowledge(&target, &alert, false_alarm, comment))
         }
+        Command::Comment { alert, comment } => block_on(remote::comment(&target, &alert, comment)),
         Command::Clip(options) => block_on(clip::run(&target, &options)),
         Command::Token { subject, roles, days, revoke } => {
             block_on(remote::token(&target, subject, roles, days, revoke))

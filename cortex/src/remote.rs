@@ -230,6 +230,17 @@ pub(crate) async fn acknowledge(
     Ok(())
 }
 
+/// Adds words to an alert.
+pub(crate) async fn comment(target: &Target<'_>, id: &str, comment: String) -> anyhow::Result<()> {
+    let mut client = AlertServiceClient::new(target.connect().await?);
+    let v1::Alert { id: alert, site, .. } = alert(&mut client, id).await?;
+    let answered = client.comment(v1::CommentRequest { alert, site, comment }).await;
+    if let Some(alert) = answered.map_err(said)?.into_inner().alert {
+        print::line(&terminal::line(&alert, false));
+    }
+    Ok(())
+}
+
 /// Prints how often each rule was right.
 pub(crate) async fn precision(target: &Target<'_>, days: Option<u32>) -> anyhow::Result<()> {
     let since_us = days.map_or(0, |days| wall_clock() - i64::from(days) * 86_400_000_000);

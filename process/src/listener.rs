@@ -22,6 +22,7 @@ use cortex_runtime::{
     health::Health,
     telemetry::Telemetry,
 };
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -35,7 +36,7 @@ use tokio_rustls::{
     },
     server::TlsStream,
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// Where a process listens, and what stands before it.
 pub(crate) struct Listener {
@@ -57,6 +58,11 @@ pub(crate) struct Listener {
 
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// After so long without a word the peer's machine is asked whether it is there.
+const SILENT: Duration = Duration::from_secs(30);
+/// What was sent and is not taken in this time ends the connection: the peer is gone, or hangs. It comes back with its
+/// cursor; until then it must not hold memory here.
+const TAKEN: Duration = Duration::from_secs(60);
 
 impl Server for Listener {
     const NAME: &'static str = "listener";
@@ -146,6 +152,7 @@ impl Incoming {
         context.lifecycle.spawn("accept", async move {
             while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
                 let Ok((stream, peer)) = accepted else { continue };
+                tune(&stream);
                 let (acceptor, sender) = (acceptor.clone(), sender.clone());
                 lifecycle.spawn("handshake", async move {
                     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
@@ -164,6 +171,20 @@ impl Incoming {
     }
 }
 
+/// Sends what is small at once, and lets go of a peer that is not there any more.
+fn tune(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let tuned = socket
+        .set_tcp_nodelay(true)
+        .and_then(|()| {
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENT).with_interval(SILENT / 3))
+        })
+        .and_then(|()| socket.set_tcp_user_timeout(Some(TAKEN)));
+    if let Err(error) = tuned {
+        debug!(%error, "a connection keeps the system's own options");
+    }
+}
+
 impl axum::serve::Listener for Incoming {
     type Io = Stream;
     type Addr = SocketAddr;
@@ -172,6 +193,7 @@ impl axum::serve::Listener for Incoming {
         match self {
             Self::Plain(listener) => {
                 let (stream, peer) = axum::serve::Listener::accept(listener).await;
+                tune(&stream);
                 (Stream::Plain(stream), peer)
             }
             Self::Tls(receiver, _) => match receiver.recv().await {

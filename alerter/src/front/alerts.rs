@@ -15,13 +15,17 @@ use cortex_runtime::{
 };
 use futures::stream;
 use prost::Message;
+use tokio::{sync::broadcast::error::RecvError, task::spawn_blocking, time::timeout};
 use tonic::{Request, Response, Status};
 
 use super::{Answers, Front};
 use crate::subscribe::{Subscription, blocking, passes};
 
-/// How long an acknowledgement waits for its revision.
+/// How long an act waits for its revision.
 const ANSWER: Duration = Duration::from_secs(5);
+/// Revisions of a site's partition that are looked through for an alert whose owner does not answer.
+const LOOKED_AT: usize = 2_000;
+/// Characters of a comment.
 const COMMENT: usize = 2_000;
 
 #[tonic::async_trait]
@@ -65,9 +69,10 @@ impl AlertService for Front {
                 found.extend(alerts.filter(|alert| {
                     latest.insert(alert.id.clone()) && alert.first_us < before && passes(&filter, alert)
                 }));
+                // Partition by partition, so that no more is held than is asked for and one partition has.
+                found.sort_by_key(|alert: &v1::Alert| std::cmp::Reverse(alert.first_us));
+                found.truncate(limit);
             }
-            found.sort_by_key(|alert: &v1::Alert| std::cmp::Reverse(alert.first_us));
-            found.truncate(limit);
             Ok(found)
         });
         Ok(Response::new(v1::ListAlertsResponse { alerts: alerts.await? }))
@@ -107,49 +112,108 @@ impl AlertService for Front {
         request: Request<v1::AcknowledgeRequest>,
     ) -> Result<Response<v1::AcknowledgeResponse>, Status> {
         let subject = subject(&request)?;
-        if request.get_ref().comment.chars().count() > COMMENT {
-            return Err(Status::invalid_argument(format!("comment: at most {COMMENT} characters")));
-        }
+        check(&request.get_ref().comment)?;
         let verdict = if request.get_ref().false_alarm { "false alarm" } else { "" };
         self.access.audited(&request, "acknowledge", &request.get_ref().alert, verdict).await?;
         let request = request.into_inner();
+        let alert = self
+            .act(v1::Act {
+                id: random_id()?,
+                site: request.site,
+                alert: request.alert,
+                kind: v1::ActKind::Acknowledge as i32,
+                subject: subject.name,
+                comment: request.comment,
+                false_alarm: request.false_alarm,
+                time_us: wall_clock(),
+            })
+            .await?;
+        Ok(Response::new(v1::AcknowledgeResponse { alert: Some(alert) }))
+    }
+
+    async fn comment(
+        &self,
+        request: Request<v1::CommentRequest>,
+    ) -> Result<Response<v1::CommentResponse>, Status> {
+        let subject = subject(&request)?;
+        check(&request.get_ref().comment)?;
+        if request.get_ref().comment.is_empty() {
+            return Err(Status::invalid_argument("comment: is empty"));
+        }
+        self.access.audited(&request, "comment", &request.get_ref().alert, "").await?;
+        let request = request.into_inner();
+        let alert = self
+            .act(v1::Act {
+                id: random_id()?,
+                site: request.site,
+                alert: request.alert,
+                kind: v1::ActKind::Comment as i32,
+                subject: subject.name,
+                comment: request.comment,
+                false_alarm: false,
+                time_us: wall_clock(),
+            })
+            .await?;
+        Ok(Response::new(v1::CommentResponse { alert: Some(alert) }))
+    }
+}
+
+fn check(comment: &str) -> Result<(), Status> {
+    match comment.chars().count() {
+        0..=COMMENT => Ok(()),
+        _ => Err(Status::invalid_argument(format!("comment: at most {COMMENT} characters"))),
+    }
+}
+
+impl Front {
+    /// Writes down what somebody did, and waits for the revision that the alert's owner makes of it.
+    async fn act(&self, act: v1::Act) -> Result<v1::Alert, Status> {
         let mut live = self.hub.alerts();
-        let act = v1::Act {
-            id: random_id()?,
-            site: request.site.clone(),
-            alert: request.alert.clone(),
-            kind: v1::ActKind::Acknowledge as i32,
-            subject: subject.name,
-            comment: request.comment,
-            false_alarm: request.false_alarm,
-            time_us: wall_clock(),
-        };
-        let context = self.context.clone();
-        let published = tokio::task::spawn_blocking(move || {
-            let partition = topics::partition_of(&act.site);
-            context.publish(act, partition, &Writer::ANYBODY)
-        });
-        published
+        let (context, partition) = (self.context.clone(), topics::partition_of(&act.site));
+        let (alert, subject) = (act.alert.clone(), act.subject.clone());
+        let acknowledges = act.kind() == v1::ActKind::Acknowledge;
+        spawn_blocking(move || context.publish(act, partition, &Writer::ANYBODY))
             .await
             .map_err(|_| Status::internal("publishing the act panicked"))?
             .map_err(|error| Status::unavailable(format!("publish the act: {error}")))?;
+        let is_answer = |found: &v1::Alert| {
+            let (change, by) = match acknowledges {
+                true => ("acknowledged", &found.acknowledged_by),
+                false => ("commented", &found.commented_by),
+            };
+            found.id == alert && found.change == change && *by == subject
+        };
         let revision = async {
             loop {
                 match live.recv().await {
-                    Ok(live) if live.alert.id == request.alert && live.alert.change == "acknowledged" => {
-                        return Some(v1::Alert::clone(&live.alert));
-                    }
-                    Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(tokio::sync::broadcast::error::RecvError::Closed) => return None,
+                    Ok(live) if is_answer(&live.alert) => return Some(v1::Alert::clone(&live.alert)),
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
                 }
             }
         };
-        match tokio::time::timeout(ANSWER, revision).await {
-            Ok(Some(alert)) => Ok(Response::new(v1::AcknowledgeResponse { alert: Some(alert) })),
-            _ => Err(Status::failed_precondition(
-                "the alert is over and was put away, or there is none of this id at this site",
-            )),
+        match timeout(ANSWER, revision).await {
+            Ok(Some(alert)) => Ok(alert),
+            _ => Err(self.unanswered(partition, alert).await?),
         }
+    }
+
+    /// Why no revision came of an act in time.
+    async fn unanswered(&self, partition: u32, id: String) -> Result<Status, Status> {
+        let store = self.context.store.clone();
+        let latest = blocking(move || {
+            let rows = store.scan(&Scan::latest(&table::ALERTS, &partition.to_string(), LOOKED_AT))?;
+            let mut alerts = rows.iter().filter_map(|row| v1::Alert::decode(row.body.as_slice()).ok());
+            Ok(alerts.find(|alert| alert.id == id))
+        });
+        Ok(match latest.await?.map(|alert| alert.state()) {
+            None => Status::failed_precondition("there is none of this id at this site"),
+            Some(v1::AlertState::Closed) => Status::failed_precondition("the alert is over and was put away"),
+            Some(_) => Status::unavailable(
+                "it is written down, but whoever keeps the alerts of this site has not answered yet: it counts \
+                 once they do",
+            ),
+        })
     }
 }
 

@@ -1,9 +1,18 @@
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
 use cortex_proto::v1::{self, camera_service_server::CameraService};
 use cortex_runtime::config::without_secrets;
 use futures::stream;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::{Request, Response, Status};
 
 use super::{Answers, Front};
+
+/// How often it is looked what changed; stages speak no more often.
+const LOOK: Duration = Duration::from_secs(1);
 
 #[tonic::async_trait]
 impl CameraService for Front {
@@ -58,25 +67,48 @@ impl CameraService for Front {
         &self,
         request: Request<v1::WatchStatusRequest>,
     ) -> Result<Response<Self::WatchStatusStream>, Status> {
-        let cameras = request.into_inner().cameras;
-        let state = (self.clone(), self.hub.changes(), cameras, Vec::<v1::CameraStatus>::new(), true);
-        let answers =
-            stream::unfold(state, |(front, mut changes, cameras, mut waiting, mut first)| async move {
-                loop {
-                    if let Some(next) = waiting.pop() {
-                        return Some((Ok(next), (front, changes, cameras, waiting, first)));
-                    }
-                    let stop = front.context.stop();
-                    if !std::mem::take(&mut first) {
-                        tokio::select! {
-                            changed = changes.changed() => changed.ok()?,
-                            () = stop.cancelled() => return None,
-                        }
-                    }
-                    waiting = front.cameras(&cameras);
-                }
-            });
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let watch = Watch {
+            front: self.clone(),
+            only: request.into_inner().cameras,
+            looks,
+            told: HashMap::new(),
+            waiting: VecDeque::new(),
+        };
+        let answers = stream::unfold(watch, |mut watch| async { Some((Ok(watch.next().await?), watch)) });
         Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+/// Somebody who watches how cameras are.
+struct Watch {
+    front: Front,
+    /// These cameras; empty for all.
+    only: Vec<String>,
+    looks: Interval,
+    /// What was sent of each.
+    told: HashMap<String, v1::CameraStatus>,
+    waiting: VecDeque<v1::CameraStatus>,
+}
+
+impl Watch {
+    /// The next camera of which something changed; `None` when the process ends.
+    async fn next(&mut self) -> Option<v1::CameraStatus> {
+        let stop = self.front.context.stop();
+        while self.waiting.is_empty() {
+            stop.run_until_cancelled(self.looks.tick()).await?;
+            let mut all: HashMap<String, v1::CameraStatus> = HashMap::new();
+            for status in self.front.cameras(&self.only) {
+                let id = status.camera.as_ref().map(|camera| camera.id.clone()).unwrap_or_default();
+                if self.told.get(&id) != Some(&status) {
+                    self.waiting.push_back(status.clone());
+                }
+                all.insert(id, status);
+            }
+            self.told = all;
+        }
+        self.waiting.pop_front()
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cortex export`: what the store keeps, as files for analysts, with the published schemas of topic `analytics`.
 
 mod csv;
+mod options;
 mod output;
 
 use std::{collections::BTreeSet, ops::Range};
@@ -9,10 +10,11 @@ use anyhow::bail;
 use cortex_analytics::{Anomalies, Detections, Table};
 use cortex_proto::v1;
 use cortex_runtime::store::Place;
+use options::ExportTable;
+pub(crate) use options::{Format, Options};
 use output::Output;
 
 use crate::{
-    cli::{self, ExportTable},
     config::Config,
     past::{Past, clock},
     print,
@@ -24,7 +26,7 @@ const GATHERED: usize = 8192;
 const LONGEST_US: i64 = 366 * 86_400_000_000;
 
 /// Writes the file, or none.
-pub(crate) fn run(config: &Config, options: &cli::Export) -> anyhow::Result<()> {
+pub(crate) fn run(config: &Config, options: &Options) -> anyhow::Result<()> {
     if options.from >= options.to {
         bail!(
             "--from {} is not earlier than --to {}: nothing lies between",
@@ -61,12 +63,7 @@ fn cameras(past: &Past, named: &[String]) -> anyhow::Result<Vec<Place>> {
 }
 
 /// Camera by camera, each in the order of time.
-fn detections(
-    past: &Past,
-    cameras: &[Place],
-    span: Range<i64>,
-    options: &cli::Export,
-) -> anyhow::Result<u64> {
+fn detections(past: &Past, cameras: &[Place], span: Range<i64>, options: &Options) -> anyhow::Result<u64> {
     let mut export = Export::<Detections>::begin(options)?;
     for place in cameras {
         past.walk(&place.camera, &span, |seen: v1::Detections| {
@@ -77,7 +74,7 @@ fn detections(
 }
 
 /// Site by site, each in the order of time.
-fn anomalies(past: &Past, cameras: &[Place], span: Range<i64>, options: &cli::Export) -> anyhow::Result<u64> {
+fn anomalies(past: &Past, cameras: &[Place], span: Range<i64>, options: &Options) -> anyhow::Result<u64> {
     let mut export = Export::<Anomalies>::begin(options)?;
     let ids: BTreeSet<&str> = cameras.iter().map(|place| place.camera.as_str()).collect();
     for site in cameras.iter().map(|place| place.site.as_str()).collect::<BTreeSet<_>>() {
@@ -97,7 +94,7 @@ struct Export<T> {
 }
 
 impl<T: Table> Export<T> {
-    fn begin(options: &cli::Export) -> anyhow::Result<Self> {
+    fn begin(options: &Options) -> anyhow::Result<Self> {
         let output = Output::begin(options, T::schema())?;
         Ok(Self { table: T::default(), output, rows: 0 })
     }

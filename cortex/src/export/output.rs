@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 
 use super::csv::Csv;
 use crate::{
-    cli::{self, Format},
+    export::{Format, Options},
     whole,
 };
 
@@ -35,7 +35,7 @@ enum Writer {
 }
 
 impl Output {
-    pub(super) fn begin(options: &cli::Export, schema: SchemaRef) -> anyhow::Result<Self> {
+    pub(super) fn begin(options: &Options, schema: SchemaRef) -> anyhow::Result<Self> {
         let (path, force) = (options.out.clone(), options.force);
         let file = whole::begin(&path, force)?;
         let attempt = || whole::attempt(&path);

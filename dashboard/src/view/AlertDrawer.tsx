@@ -7,7 +7,7 @@ import { useStore } from "../state/store";
 import { kindText, stateText } from "../words/kinds";
 import { clockText } from "../words/time";
 import { trackText } from "../words/track";
-import { AcknowledgeForm } from "./AcknowledgeForm";
+import { AnswerForm } from "./AnswerForm";
 import { AlertPicture } from "./AlertPicture";
 import { Facts, type Fact } from "./Facts";
 import { Measures } from "./Measures";
@@ -61,7 +61,7 @@ function Details(props: { readonly alert: Alert }) {
           {alert.damped}
         </Text>
       )}
-      <AcknowledgeForm key={alert.id} alert={alert} />
+      <AnswerForm key={alert.id} alert={alert} />
       {alert.timeline.length > 1 && <Timeline moments={alert.timeline} count={alert.count} />}
       {anomaly && anomaly.measures.length > 0 && <Measures measures={anomaly.measures} />}
       <AlertFacts alert={alert} />
@@ -88,7 +88,7 @@ function AlertFacts(props: { readonly alert: Alert }) {
     ["Anomalies", String(alert.count)],
     ["Rule was right", precision],
     ["Answered by", alert.acknowledgedBy],
-    ["Comment", alert.comment],
+    ["Comment", alert.comment && `${alert.comment} (${alert.commentedBy})`],
     ["False alarm", alert.falseAlarm ? "yes" : ""],
   ];
   const origins: Fact[] = [

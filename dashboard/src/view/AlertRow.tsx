@@ -7,7 +7,7 @@ import { cssColour, severityLook } from "../words/severity";
 import { clockText, dateOf, spanText } from "../words/time";
 import { SeverityBadge } from "./SeverityBadge";
 import { StillPicture } from "./StillPicture";
-import { useAcknowledge } from "./useAcknowledge";
+import { useAnswer } from "./useAnswer";
 import { useNow } from "./useNow";
 import style from "./AlertRow.module.css";
 
@@ -55,7 +55,7 @@ export function AlertRow(props: { readonly alert: Alert; readonly chosen: boolea
 
 function Answer(props: { readonly alert: Alert }) {
   const { alert } = props;
-  const { acknowledge, busy, failure } = useAcknowledge(alert);
+  const { acknowledge, busy, failure } = useAnswer(alert);
   return (
     <div className={style.answer}>
       {isOpen(alert) ? (

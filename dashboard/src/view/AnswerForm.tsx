@@ -4,23 +4,24 @@ import { useState } from "react";
 import { AlertState, type Alert } from "../gen/cortex/v1/alert_pb";
 import { isOpen } from "../state/alertBook";
 import { Notice } from "./Notice";
-import { useAcknowledge } from "./useAcknowledge";
-import style from "./AcknowledgeForm.module.css";
+import { useAnswer } from "./useAnswer";
+import style from "./AnswerForm.module.css";
 
 /** The server's limit on a comment, in characters. */
 const COMMENT_MAX = 2_000;
 
-/** Takes an alert in hand with a comment, or says more about one that is. Nothing for a closed one. */
-export function AcknowledgeForm(props: { readonly alert: Alert }) {
+/** Takes an alert in hand, judges it anew, or says something about it. Nothing for a closed one. */
+export function AnswerForm(props: { readonly alert: Alert }) {
   const { alert } = props;
-  const { acknowledge, busy, failure } = useAcknowledge(alert);
+  const { acknowledge, say, busy, failure } = useAnswer(alert);
   const [comment, setComment] = useState("");
   const [falseAlarm, setFalseAlarm] = useState(alert.falseAlarm);
   if (alert.state === AlertState.CLOSED) {
     return null;
   }
-  const send = async (): Promise<void> => {
-    if (await acknowledge(comment.trim(), falseAlarm)) {
+  const words = comment.trim();
+  const send = async (call: () => Promise<boolean>): Promise<void> => {
+    if (await call()) {
       setComment("");
     }
   };
@@ -29,7 +30,7 @@ export function AcknowledgeForm(props: { readonly alert: Alert }) {
       className={style.form}
       onSubmit={(event) => {
         event.preventDefault();
-        void send();
+        void send(() => acknowledge(words, falseAlarm));
       }}
     >
       <Textarea
@@ -44,9 +45,14 @@ export function AcknowledgeForm(props: { readonly alert: Alert }) {
       />
       <div className={style.row}>
         <Checkbox label="False alarm" checked={falseAlarm} onChange={(event) => setFalseAlarm(event.currentTarget.checked)} />
-        <Button type="submit" size="sm" loading={busy}>
-          {isOpen(alert) ? "Acknowledge" : "Add to it"}
-        </Button>
+        <Button.Group>
+          <Button size="sm" variant="default" disabled={words === "" || busy} onClick={() => void send(() => say(words))}>
+            Comment
+          </Button>
+          <Button type="submit" size="sm" loading={busy}>
+            {isOpen(alert) ? "Acknowledge" : "Judge again"}
+          </Button>
+        </Button.Group>
       </div>
       <Notice failure={failure} />
     </form>

@@ -6,9 +6,10 @@ import { mergeAlerts } from "../state/alertBook";
 import { useDesk } from "../state/desk";
 import { failureText, type Failure } from "../words/failure";
 
-/** Takes an alert in hand; the answer's revision is shown at once, without waiting for the stream. */
-export function useAcknowledge(alert: Alert): {
+/** Answers an alert; the revision that comes of it is shown at once, without waiting for the stream. */
+export function useAnswer(alert: Alert): {
   readonly acknowledge: (comment: string, falseAlarm: boolean) => Promise<boolean>;
+  readonly say: (comment: string) => Promise<boolean>;
   readonly busy: boolean;
   readonly failure: Failure | null;
 } {
@@ -16,12 +17,11 @@ export function useAcknowledge(alert: Alert): {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
 
-  const acknowledge = async (comment: string, falseAlarm: boolean): Promise<boolean> => {
+  const answer = async (call: () => Promise<{ readonly alert?: Alert | undefined }>): Promise<boolean> => {
     setBusy(true);
     setFailure(null);
     try {
-      const answer = await desk.clients.alerts.acknowledge({ alert: alert.id, site: alert.site, comment, falseAlarm });
-      const revision = answer.alert;
+      const { alert: revision } = await call();
       if (revision) {
         desk.alerts.update((book) => mergeAlerts(book, [revision]));
       }
@@ -36,5 +36,11 @@ export function useAcknowledge(alert: Alert): {
       setBusy(false);
     }
   };
-  return { acknowledge, busy, failure };
+  const which = { alert: alert.id, site: alert.site };
+  return {
+    acknowledge: (comment, falseAlarm) => answer(() => desk.clients.alerts.acknowledge({ ...which, comment, falseAlarm })),
+    say: (comment) => answer(() => desk.clients.alerts.comment({ ...which, comment })),
+    busy,
+    failure,
+  };
 }
