@@ -61,10 +61,10 @@ impl Source for Ingest {
             .subscribe(Self::NAME, "0", &[&topics::DEMAND])
             .map_err(|error| Fatal::new(format!("join group {}: {error}", Self::NAME)))?;
         let (held, mut owned) = (group.held(), BTreeSet::new());
-        health.set("ingest partitions", Err("none yet".to_owned()));
-        while !stop.is_cancelled() {
+        health.set("ingest partitions", Err("none".to_owned()));
+        loop {
             match follow(&mut *group, &mut owned, &running) {
-                Ok(()) if owned.is_empty() => {}
+                Ok(()) if owned.is_empty() => health.set("ingest partitions", Err("none".to_owned())),
                 Ok(()) => health.set("ingest partitions", Ok(())),
                 Err(error @ (bus::Error::Closed | bus::Error::Fenced { .. })) => {
                     return Err(Fatal::new(error));
@@ -72,15 +72,21 @@ impl Source for Ingest {
                 // Cameras go on meanwhile; the group notices by itself when this process is cut off.
                 Err(error) => health.set("ingest partitions", Err(error.to_string())),
             }
+            // Before cameras that end with the process are taken for some that are to begin again.
+            if stop.is_cancelled() {
+                return Ok(());
+            }
             let tables = context.tables.load_full();
             let mine = |camera: &&v1::Camera| !camera.disabled && owned.contains(&camera.partition);
             let wanted = |id: &str| tables.cameras.get(id).filter(mine);
             running.retain(|id, camera| {
-                let stays = wanted(id).is_some_and(|entry| *entry == camera.entry);
+                // One that was told to stop ends, although it may be wanted again before it has.
+                let stays =
+                    !camera.stop.is_cancelled() && wanted(id).is_some_and(|entry| *entry == camera.entry);
                 if !stays {
                     camera.stop.cancel();
                 }
-                // A changed camera begins again only when its old thread is gone: nobody is streamed twice.
+                // It begins again only when its old thread is gone: nobody is streamed twice.
                 stays || !camera.ended.load(Ordering::Acquire)
             });
             let mut away = false;
@@ -115,7 +121,6 @@ impl Source for Ingest {
                 return Ok(());
             }
         }
-        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cortex_proto::{Topic, topics, v1};
 use cortex_runtime::{
     Collector, Context, Fatal, Key, Lifecycle, Poison, Snapshot, Stage, StreamTime, Tables,
-    bus::{Body, Embedded, From, Full, Outgoing, Record, Tail, Take, Writer},
+    bus::{Body, Embedded, Event, From, Full, Outgoing, Record, Tail, Take, Writer},
     runner, stage,
     store::{Retention, Sqlite},
 };
@@ -214,4 +214,35 @@ fn a_death_before_an_input_is_applied_loses_it_not() {
     .unwrap();
     assert_eq!(alerts(&take(&mut *said, 1)), [("1".to_owned(), 1)]);
     end(&runtime, &second);
+}
+
+#[test]
+fn a_worker_that_has_lost_everything_is_not_ready() {
+    let (runtime, folder) = (tokio::runtime::Runtime::new().unwrap(), tempfile::tempdir().unwrap());
+    let context = process(&runtime, folder.path());
+    let mut said = context.bus.tail(&[&topics::ALERTS], From::End).unwrap();
+    let health = context.lifecycle.health();
+    start(&context);
+    act(&context, "1", "");
+    assert_eq!(alerts(&take(&mut *said, 1)), [("1".to_owned(), 1)]);
+    assert!(health.readiness().ready, "{:?}", health.readiness());
+
+    // Before the worker's own name, so that it is left with none; the last of them gets what it lets go of last.
+    let join = |name: String| context.bus.subscribe("parrot", &name, &[&topics::ACTS]).unwrap();
+    let mut others: Vec<_> = (0..topics::PARTITIONS).map(|n| join(format!("-{n:02}"))).collect();
+    let last = others.last_mut().unwrap();
+    let look = Take { count: 1, wait: Duration::from_millis(1) };
+    let given = |_| matches!(last.poll(look).unwrap(), Some(Event::Assigned(_)));
+    assert!((0..20_000).any(given), "the worker lets go of what is another's");
+    assert_eq!(health.readiness().waiting["parrot-0 partitions"], "none");
+
+    drop(others);
+    act(&context, "2", "");
+    // What the outbox still held may be said again, as it was.
+    let mut heard = Vec::new();
+    while heard.last() != Some(&("2".to_owned(), 2)) {
+        heard.extend(alerts(&take(&mut *said, 1)));
+    }
+    assert!(health.readiness().ready, "{:?}", health.readiness());
+    end(&runtime, &context);
 }

@@ -24,7 +24,8 @@ async fn metrics_have_the_names_of_the_design_and_no_camera() {
     metrics.retried();
     metrics.batch(2, Duration::from_millis(38));
     metrics.sinks(Duration::from_millis(1));
-    metrics.lag(7);
+    metrics.lag("0", 7);
+    metrics.lag("1", 5);
     metrics.age(Duration::from_millis(60));
 
     let text = telemetry_of_a_test.metrics().unwrap();
@@ -45,6 +46,8 @@ async fn metrics_have_the_names_of_the_design_and_no_camera() {
         assert!(found, "{name} is not among\n{text}");
     }
     assert!(text.contains("reason=\"late\"") && text.contains("stage=\"detector\""), "{text}");
+    let of = |worker: &str| text.lines().find(|line| line.contains(&format!("worker=\"{worker}\""))).unwrap();
+    assert!(of("0").ends_with(" 7") && of("1").ends_with(" 5"), "workers are told apart: {text}");
     assert!(!text.contains("camera"), "{text}");
     for telemetry in [telemetry, telemetry_of_a_test] {
         tokio::task::spawn_blocking(move || telemetry.shutdown()).await.unwrap().unwrap();

@@ -7,7 +7,7 @@ use cortex_ingest::{Config, Credentials, Ingest};
 use cortex_proto::{topics, v1};
 use cortex_runtime::{
     Captured, Context, Lifecycle, Source, Tables,
-    bus::{Embedded, From, Full, Record, Tail, Take, Writer},
+    bus::{Embedded, Event, From, Full, Record, Tail, Take, Writer},
     store::{Retention, Sqlite, Store},
 };
 
@@ -98,6 +98,18 @@ impl Watch {
         let mut tables = Tables::clone(&self.context.tables.load());
         change(&mut tables);
         self.context.tables.store(Arc::new(tables));
+    }
+
+    /// Others take every partition from ingest and leave at once: it has them again before its cameras have ended.
+    pub(crate) fn flap(&self) {
+        // Before ingest's own name, so that it is left with none; the last of them gets what ingest lets go of last.
+        let join = |name: String| self.context.bus.subscribe("ingest", &name, &[&topics::DEMAND]).unwrap();
+        let mut others: Vec<_> = (0..topics::PARTITIONS).map(|n| join(format!("-{n:02}"))).collect();
+        let last = others.last_mut().unwrap();
+        let look = Take { count: 1, wait: Duration::from_millis(1) };
+        let given = |_| matches!(last.poll(look).unwrap(), Some(Event::Assigned(_)));
+        assert!((0..20_000).any(given), "ingest lets go of what is another's");
+        assert_eq!(self.context.lifecycle.health().readiness().waiting["ingest partitions"], "none");
     }
 
     /// Whether nothing comes of one camera between two pictures of another, sooner or later.

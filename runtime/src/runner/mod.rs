@@ -78,6 +78,9 @@ pub fn wall_clock() -> i64 {
 /// At most one snapshot of a changed key in this time; a decision is in one at the end of its batch.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
 
+/// How often a worker tells what waits for it.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
+
 /// How long a poll waits when nothing comes, so that snapshots and clocks go on.
 const IDLE: Duration = Duration::from_millis(100);
 

@@ -24,6 +24,7 @@ impl<S: Stage> Worker<S> {
         for partition in partitions {
             while (self.sinks.held)(*partition) {
                 while !self.sinks.away.is_due() && !stop.is_cancelled() {
+                    self.measure();
                     thread::park_timeout(IDLE);
                 }
                 if stop.is_cancelled() {
@@ -37,7 +38,8 @@ impl<S: Stage> Worker<S> {
             }
         }
         self.sinks.away.answered();
-        self.sinks.context.lifecycle.health().set(self.part("partitions"), Ok(()));
+        self.owned.extend(partitions);
+        self.tell_share();
         debug!(stage = S::NAME, worker = self.name, count = partitions.len(), "partitions assigned");
         // The own term is in every snapshot before anything new is said.
         self.carry_out(true)
@@ -78,8 +80,16 @@ impl<S: Stage> Worker<S> {
         for key in self.sinks.forget(partitions) {
             self.stage.release(&key);
         }
+        self.owned.retain(|partition| !partitions.contains(partition));
+        self.tell_share();
         info!(stage = S::NAME, worker = self.name, count = partitions.len(), "partitions revoked");
         Ok(())
+    }
+
+    /// Readiness has in it whether anything is this worker's.
+    fn tell_share(&self) {
+        let share = if self.owned.is_empty() { Err("none".to_owned()) } else { Ok(()) };
+        self.sinks.context.lifecycle.health().set(self.part("partitions"), share);
     }
 
     /// Begins a key that nobody saved.

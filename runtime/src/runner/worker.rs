@@ -10,7 +10,7 @@ use std::{
 
 use tracing::error;
 
-use super::{Config, GLANCE, IDLE, away::Away, sinks::Sinks, wall_clock};
+use super::{Config, GLANCE, IDLE, MEASURE_EVERY, away::Away, sinks::Sinks, wall_clock};
 use crate::{
     bus::{self, Event, Record, Take},
     collector::Collector,
@@ -25,10 +25,13 @@ pub(super) struct Worker<S: Stage> {
     pub(super) name: String,
     config: Config,
     pub(super) sinks: Sinks,
+    /// The partitions that it has begun and not given up.
+    pub(super) owned: BTreeSet<u32>,
     /// Whether the bus gives inputs.
     inputs: Away,
     tables: Arc<Tables>,
     ticked: Instant,
+    measured: Option<Instant>,
 }
 
 /// An input with what the runner needs of its record.
@@ -49,10 +52,20 @@ impl<S: Stage> Worker<S> {
             .map_err(|error| Fatal::new(format!("join group {}: {error}", S::NAME)))?;
         let part = |what: &str| format!("{}-{name} {what}", S::NAME);
         let health = context.lifecycle.health();
-        health.set(part("partitions"), Err("none yet".to_owned()));
+        health.set(part("partitions"), Err("none".to_owned()));
         let (away, inputs) = (Away::new(part("sinks"), health.clone()), Away::new(part("inputs"), health));
         let sinks = Sinks::new(S::NAME, context, consumer, away)?;
-        Ok(Self { stage, name: name.to_owned(), config, sinks, inputs, tables, ticked: Instant::now() })
+        Ok(Self {
+            stage,
+            name: name.to_owned(),
+            config,
+            sinks,
+            owned: BTreeSet::new(),
+            inputs,
+            tables,
+            ticked: Instant::now(),
+            measured: None,
+        })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -70,6 +83,7 @@ impl<S: Stage> Worker<S> {
         let mut said = false;
         while !stop.is_cancelled() {
             self.reload();
+            self.measure();
             if self.is_full() {
                 // Facts wait in the log, and so does whoever makes them.
                 thread::park_timeout(IDLE);
@@ -140,6 +154,14 @@ impl<S: Stage> Worker<S> {
         }
     }
 
+    /// Tells what waits for it, also while it takes nothing.
+    pub(super) fn measure(&mut self) {
+        if self.measured.is_none_or(|at| at.elapsed() >= MEASURE_EVERY) {
+            self.measured = Some(Instant::now());
+            self.sinks.metrics.lag(&self.name, self.sinks.consumer.lag());
+        }
+    }
+
     fn reload(&mut self) {
         let tables = self.sinks.context.tables.load_full();
         if !Arc::ptr_eq(&tables, &self.tables) {
@@ -197,7 +219,6 @@ impl<S: Stage> Worker<S> {
     fn records(&mut self, records: Vec<Record>) -> Result<(), Fatal> {
         let sinks = &mut self.sinks;
         sinks.metrics.received(records.len() as u64);
-        sinks.metrics.lag(sinks.consumer.lag());
         sinks.metrics.dropped("superseded", sinks.consumer.superseded());
         let next =
             |record: &Record| record.offset.map(|offset| ((record.topic.noun, record.partition), offset + 1));

@@ -65,7 +65,7 @@ impl StageMetrics {
             sinks: seconds("cortex.stage.sinks.duration", "time that carrying out what a stage said took"),
             lag: meter
                 .u64_gauge("cortex.stage.lag")
-                .with_description("messages waiting for the stage")
+                .with_description("messages waiting for a worker of the stage")
                 .build(),
             age: seconds(
                 "cortex.frame.age",
@@ -114,9 +114,10 @@ impl StageMetrics {
         self.sinks.record(took.as_secs_f64(), &self.label);
     }
 
-    /// So many messages wait.
-    pub fn lag(&self, messages: u64) {
-        self.lag.record(messages, &self.label);
+    /// So many messages wait for one of the stage's workers: they share the instrument, and none may hide another.
+    pub fn lag(&self, worker: &str, messages: u64) {
+        let [stage] = &self.label;
+        self.lag.record(messages, &[stage.clone(), KeyValue::new("worker", worker.to_owned())]);
     }
 
     /// The stage is done with a frame that ingest had this long ago.
