@@ -278,13 +278,18 @@ impl Decoder {
 mod tests {
     use super::*;
 
+    /// This crate's folder at the moment: a target folder may be shared by clones.
+    fn here() -> PathBuf {
+        PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
+    }
+
     #[test]
     fn every_shipped_model_is_whole() {
         let manifest = Manifest::shipped();
         assert_eq!(manifest.models.len(), 7);
         for (name, model) in &manifest.models {
             assert_eq!(model.sha256.len(), 64, "{name}");
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("files").join(&model.file);
+            let path = here().join("files").join(&model.file);
             assert!(path.is_file(), "{name}: {}", path.display());
         }
         let int8 = manifest.model("face_dlib_resnet_128_int8").unwrap();
@@ -320,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_manifest_of_ones_own_finds_its_cards_and_those_that_ship() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = here();
         let beside = Manifest::load(&folder.join("models.toml")).unwrap();
         assert_eq!(
             beside.card("dlib-resnet-128").unwrap(),

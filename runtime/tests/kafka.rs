@@ -27,8 +27,11 @@ use cortex_runtime::{
 };
 use rdkafka::{
     ClientConfig, Message as _,
+    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
+    client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
 };
+use tokio::runtime::Builder;
 
 fn broker(variable: &str) -> String {
     env::var(variable).unwrap_or_else(|_| {
@@ -298,4 +301,45 @@ fn what_is_wrong_with_a_cluster_is_told_in_one_line() {
     assert!(told(Settings { brokers: old(), ..settings("x.") }).contains("is too old: Kafka 2.3"));
     let many = told(Settings { replication: 3, ..settings(&unique("copies")) });
     assert!(many.contains("bus.replication"), "{many}");
+}
+
+#[test]
+fn topics_are_as_the_table_says_or_refused() {
+    let made = settings(&unique("killed"));
+    Kafka::open(made.clone()).unwrap();
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &made.brokers).create().unwrap();
+    let (runtime, options) = (Builder::new_current_thread().build().unwrap(), AdminOptions::new());
+    let name = format!("{}{}", made.prefix, topics::DEMAND.name);
+    let asked = [ResourceSpecifier::Topic(&name)];
+    let told = runtime.block_on(admin.describe_configs(&asked, &options)).unwrap().remove(0).unwrap();
+    let set = |key: &str| told.get(key).unwrap().value.clone().unwrap();
+    assert_eq!(set("cleanup.policy"), "compact,delete");
+    assert_eq!(set("retention.ms"), "10000");
+    assert_eq!(set("segment.ms"), "60000");
+
+    // One that somebody else made beforehand, from which cameras would be gone after a week.
+    let other = settings(&unique("forgets"));
+    let name = format!("{}{}", other.prefix, topics::CAMERAS.name);
+    let forgets = NewTopic::new(&name, PARTITIONS as i32, TopicReplication::Fixed(1))
+        .set("cleanup.policy", "delete")
+        .set("max.message.bytes", "4194304");
+    runtime.block_on(admin.create_topics([&forgets], &options)).unwrap().remove(0).unwrap();
+    let is_known = || {
+        let known = admin.inner().fetch_metadata(None, Duration::from_secs(5)).unwrap();
+        known
+            .topics()
+            .iter()
+            .any(|topic| topic.name() == name && topic.partitions().len() == PARTITIONS as usize)
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_known() {
+        assert!(Instant::now() < deadline, "it is made");
+    }
+    let error = Kafka::open(other).err().expect("this topic cannot be used").to_string();
+    let wanted = format!(
+        "check the topics: topic {name} has cleanup.policy delete and needs compact: `kafka-configs --alter \
+         --entity-type topics --entity-name {name} --add-config cleanup.policy=compact`"
+    );
+    assert_eq!(error, wanted);
 }

@@ -314,6 +314,7 @@ impl Shared {
             topic,
             partition: message.partition,
             offset: None,
+            reference: None,
             key: Arc::clone(&message.key),
             slot: message.slot.as_str().into(),
             writer: writer.clone(),

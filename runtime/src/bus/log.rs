@@ -125,6 +125,7 @@ impl Log {
                     topic,
                     partition,
                     offset: Some(row.get::<_, i64>(0)? as u64),
+                    reference: Some(row.get::<_, i64>(0)? as u64),
                     key: row.get::<_, String>(1)?.into(),
                     slot: row.get::<_, String>(2)?.into(),
                     writer: Writer {

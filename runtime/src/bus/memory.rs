@@ -138,6 +138,7 @@ mod tests {
             topic: &topics::DEMAND,
             partition: 0,
             offset: None,
+            reference: None,
             key: "camera".into(),
             slot: slot.into(),
             writer: Writer::ANYBODY,

@@ -62,6 +62,9 @@ pub struct Record {
     /// Its place in the partition. Offsets grow, also over restarts; with newest-wins there are gaps. `None` for a
     /// message that is only in memory: it has no place, and is never delivered again.
     pub offset: Option<u64>,
+    /// The offset under which an engine keeps it, for whoever looks for it there; also where nobody goes back to it. `None`
+    /// for a message that is only in memory.
+    pub reference: Option<u64>,
     /// What keeps it in order.
     pub key: Arc<str>,
     /// What it wins over, where the newest wins.

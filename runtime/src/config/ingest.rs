@@ -14,7 +14,8 @@ pub struct Ingest {
     pub detect_every: u64,
     /// Pictures wider than this are made smaller, in pixels.
     pub analysis_width: usize,
-    /// JPEG quality of pictures that go to stages in other processes, 1 to 100.
+    /// JPEG quality of pictures that go to stages in other processes, 1 to 100; less for pictures that would have more
+    /// than 2 MiB.
     pub quality: u8,
     /// RTP comes over `tcp`, `udp`, or `auto`.
     pub transport: Transport,

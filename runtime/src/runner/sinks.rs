@@ -122,14 +122,14 @@ impl Sinks {
     /// Sends an input to the dead letters: a copy of a fact, reference and hash of a picture.
     pub(super) fn bury(&mut self, key: &Key, record: &Record, poison: &Poison, mut work: Work) {
         self.metrics.poisoned();
-        warn!(stage = self.stage, topic = record.topic.noun, key = %record.key, offset = record.offset, %poison, "input poisoned");
+        warn!(stage = self.stage, topic = record.topic.noun, key = %record.key, offset = record.reference, %poison, "input poisoned");
         let encoded = matches!(record.body, Body::Bytes(_)).then(|| record.body.bytes());
         let fact = if record.topic.class == Class::Fact { record.body.bytes().to_vec() } else { Vec::new() };
         let dead = v1::Dead {
             stage: self.stage.to_owned(),
             topic: record.topic.noun.to_owned(),
             partition: record.partition,
-            offset: record.offset.unwrap_or_default(),
+            offset: record.reference.unwrap_or_default(),
             camera: record.key.to_string(),
             reason: poison.reason.clone(),
             sha256: encoded.map(|bytes| hex::encode(Sha256::digest(&bytes))).unwrap_or_default(),

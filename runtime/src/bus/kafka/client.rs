@@ -17,7 +17,11 @@ pub(super) const MESSAGE: usize = 4 << 20;
 
 /// Keeps the last word of the cluster, for errors that say why.
 #[derive(Default)]
-pub(super) struct Ears(Mutex<Heard>);
+pub(super) struct Ears {
+    heard: Mutex<Heard>,
+    /// Whoever uses this client tells what was heard, so the log need not say it before.
+    quiet: bool,
+}
 
 #[derive(Default)]
 struct Heard {
@@ -28,6 +32,11 @@ struct Heard {
 }
 
 impl Ears {
+    /// Of a client whose every error is answered to somebody.
+    pub(super) fn quiet() -> Self {
+        Self { quiet: true, ..Self::default() }
+    }
+
     fn hears(&self, words: &str) {
         self.lock().wrong = Some(words.to_lowercase());
     }
@@ -44,7 +53,7 @@ impl Ears {
     }
 
     fn lock(&self) -> MutexGuard<'_, Heard> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,7 +82,10 @@ impl ClientContext for Ears {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        warn!(%error, reason, "kafka");
+        match self.quiet {
+            true => debug!(%error, reason, "kafka"),
+            false => warn!(%error, reason, "kafka"),
+        }
         // That none is there says nothing of why.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             self.hears(reason);

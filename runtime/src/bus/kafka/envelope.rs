@@ -110,6 +110,7 @@ pub(super) fn record(
         topic,
         partition: message.partition() as u32,
         offset,
+        reference: Some(message.offset() as u64),
         key: header(KEY).unwrap_or(slot).into(),
         slot: slot.into(),
         writer,

@@ -63,10 +63,11 @@ struct Shared {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Kafka {
-    /// Connects, makes the topics that are missing, and checks how many partitions the others have.
+    /// Connects, makes the topics that are missing, and checks partitions and settings of the others.
     ///
     /// # Errors
-    /// No broker answers, the login is wrong, or a topic cannot be made or has another number of partitions.
+    /// No broker answers, the login is wrong, or a topic cannot be made, has another number of partitions, or has settings
+    /// with which it loses what it is given or cannot take it.
     pub fn open(settings: Settings) -> Result<Self, Error> {
         topics::apply(&settings)?;
         let facts = Publisher::of_facts(&settings)?;

@@ -94,6 +94,8 @@ impl Reader {
 
     /// The next record; `None` when nothing came in time.
     fn record(&mut self, wait: Duration) -> Result<Option<Record>, Error> {
+        // The client counts whole milliseconds, and would spin through the rest of the last one.
+        let wait = Duration::from_millis(wait.as_micros().div_ceil(1000) as u64);
         let message = match self.consumer.poll(wait) {
             None => return Ok(None),
             Some(Ok(message)) => message,

@@ -1,8 +1,7 @@
-//! Makes topics as THE table says, and refuses a cluster on which one has another number of partitions. What else
+//! Makes topics as THE table says, and refuses a cluster on which one loses what it is given or cannot take it. What else
 //! somebody set on a topic is left as it is.
 
 use std::{
-    collections::BTreeSet,
     thread,
     time::{Duration, Instant},
 };
@@ -13,13 +12,17 @@ use cortex_proto::{
 };
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{
+        AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier,
+        TopicReplication,
+    },
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
-    metadata::Metadata,
+    metadata::{Metadata, MetadataTopic},
 };
 use tokio::runtime::Builder;
+use tracing::warn;
 
 use super::{
     PATIENCE, Settings,
@@ -34,27 +37,42 @@ const STATIC: i16 = 5;
 const HEARING: Duration = Duration::from_secs(1);
 /// Copies of a picture or batch topic at most: one broker's loss must not end the live view, and no picture is worth more.
 const PICTURE_COPIES: u16 = 2;
-/// Milliseconds after which a segment of a picture topic ends, so that retention of minutes is one of minutes.
-const PICTURE_SEGMENT_MS: u64 = 60_000;
-/// The same for batches, whose retention is a day.
-const BATCH_SEGMENT_MS: u64 = 3_600_000;
+/// Milliseconds after which a segment ends of pictures and of what is void soon. Nothing goes from the segment that is
+/// written, which by itself ends after 7 days or 1 GiB: only with this is a retention of seconds or minutes one of minutes.
+const SHORT_SEGMENT_MS: u64 = 60_000;
+/// The same for batches, whose retention is a day, and for tables, where what was replaced stays as long: every process
+/// reads them from their start.
+const LONG_SEGMENT_MS: u64 = 3_600_000;
 
-/// Makes the topics that are missing; answers their names. Refuses a cluster that is too old.
+/// Makes the topics that are missing; answers their names. Refuses a cluster that is too old, or has topics that cannot be
+/// used.
 pub(super) fn apply(settings: &Settings) -> Result<Vec<String>, Error> {
     let known = metadata(settings)?;
-    let present: BTreeSet<&str> = known.topics().iter().map(|topic| topic.name()).collect();
-    let missing: Vec<&Topic> =
-        topics::ALL.iter().filter(|topic| !present.contains(&*settings.topic(topic))).copied().collect();
-    let admin = AdminClient::from_config_and_context(&settings.client(), Ears::default())
+    let (mut present, mut missing) = (Vec::new(), Vec::new());
+    for topic in topics::ALL.iter().copied() {
+        match known.topics().iter().find(|found| found.name() == settings.topic(topic)) {
+            Some(found) => present.push((topic, found)),
+            None => missing.push(topic),
+        }
+    }
+    let admin = AdminClient::from_config_and_context(&settings.client(), Ears::quiet())
         .map_err(|error| Error::engine("start a kafka client", error))?;
+    check(settings, &admin, &present)?;
     if !missing.is_empty() {
         make(settings, &admin, &missing)?;
         wait_until_led(settings, &missing)?;
     }
-    for topic in topics::ALL.iter().filter(|topic| !missing.contains(topic)) {
-        let name = settings.topic(topic);
-        let found = known.topics().iter().find(|found| found.name() == name);
-        let count = found.map_or(0, |found| found.partitions().len());
+    Ok(missing.into_iter().map(|topic| settings.topic(topic)).collect())
+}
+
+/// Refuses topics that have another number of partitions, or settings with which they cannot be used.
+fn check(
+    settings: &Settings,
+    admin: &AdminClient<Ears>,
+    present: &[(&Topic, &MetadataTopic)],
+) -> Result<(), Error> {
+    for (_, found) in present {
+        let (name, count) = (found.name(), found.partitions().len());
         if count != PARTITIONS as usize {
             let reason = format!(
                 "topic {name} has {count} partitions and must have {PARTITIONS}: delete it, or use another prefix"
@@ -62,12 +80,82 @@ pub(super) fn apply(settings: &Settings) -> Result<Vec<String>, Error> {
             return Err(Error::engine("check the topics", reason));
         }
     }
-    Ok(missing.into_iter().map(|topic| settings.topic(topic)).collect())
+    let asked: Vec<ResourceSpecifier<'_>> =
+        present.iter().map(|(_, found)| ResourceSpecifier::Topic(found.name())).collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let patience = AdminOptions::new().request_timeout(Some(PATIENCE));
+    let answered = match wait_for(admin.describe_configs(&asked, &patience)) {
+        Ok(answered) => answered,
+        Err(error) => {
+            // While a broker is away nobody may answer this, and a process must start all the same.
+            warn!(%error, "settings of topics are not checked: kafka does not tell them");
+            return Ok(());
+        }
+    };
+    // Of a topic that the login may not describe, it tells nothing.
+    let told: Vec<ConfigResource> =
+        answered.into_iter().flatten().filter(|told| !told.entries.is_empty()).collect();
+    // A login that may only read and write is enough for everything else.
+    if told.len() < present.len() {
+        let topics = present.len() - told.len();
+        warn!(
+            topics,
+            "settings of topics are not checked: let the login describe the configuration of topics"
+        );
+    }
+    for (topic, found) in present {
+        let specifier = OwnedResourceSpecifier::Topic(found.name().to_owned());
+        if let Some(told) = told.iter().find(|told| told.specifier == specifier) {
+            judge(settings, topic, found, told)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a topic that loses what it is given or cannot take it; warns of one that forgets too soon.
+fn judge(
+    settings: &Settings,
+    topic: &Topic,
+    found: &MetadataTopic,
+    told: &ConfigResource,
+) -> Result<(), Error> {
+    let name = found.name();
+    let there =
+        found.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0) as u16;
+    // Of pictures and batches the leader's word is enough.
+    let acknowledged = !matches!(topic.class, Class::Picture | Class::Batch);
+    // Of what is void soon nothing is lost that counts.
+    let lasts = topic.class != Class::Latest;
+    let number = |text: &str| text.parse::<i64>().unwrap_or(i64::MAX);
+    for (key, wanted) in options(topic, copies(settings, topic).min(there)) {
+        let Some(value) = told.get(key).and_then(|entry| entry.value.as_deref()) else { continue };
+        let (is, must) = (number(value), number(&wanted));
+        let refused = match key {
+            "cleanup.policy" => lasts && value != wanted,
+            "max.message.bytes" => is < must,
+            "min.insync.replicas" => acknowledged && (is > i64::from(there) || lasts && is < must),
+            _ => false,
+        };
+        if refused {
+            let reason = format!(
+                "topic {name} has {key} {value} and needs {wanted}: `kafka-configs --alter --entity-type topics \
+                 --entity-name {name} --add-config {key}={wanted}`"
+            );
+            return Err(Error::engine("check the topics", reason));
+        }
+        // Below zero is for ever.
+        if key == "retention.ms" && (0..must).contains(&is) {
+            warn!(topic = name, found = is, wanted = must, "a topic forgets too soon: set its retention.ms");
+        }
+    }
+    Ok(())
 }
 
 /// A consumer without a group, because only that lets one hear why nobody answers.
 fn client(config: &ClientConfig) -> Result<BaseConsumer<Ears>, Error> {
-    FromClientConfigAndContext::from_config_and_context(config, Ears::default())
+    FromClientConfigAndContext::from_config_and_context(config, Ears::quiet())
         .map_err(|error| Error::engine("start a kafka client", error))
 }
 
@@ -85,7 +173,11 @@ fn metadata(settings: &Settings) -> Result<Metadata, Error> {
     }
     let known = known.map_err(|error| {
         let heard = ears.heard();
-        let reason = format!("{} did not answer within {PATIENCE:?}: {error}{heard}", settings.brokers);
+        let reason = format!(
+            "{} did not answer within {PATIENCE:?}: {error}{heard}: look at `bus.url`, and at `bus.user`, `bus.password`, \
+             `bus.tls` and `bus.ca` where it wants a login",
+            settings.brokers
+        );
         Error::engine("connect to kafka", reason)
     })?;
     if ears.joins() < Some(STATIC) {
@@ -120,8 +212,9 @@ fn wait_for<T: Send>(answer: impl Future<Output = Result<T, KafkaError>> + Send)
 
 fn make(settings: &Settings, admin: &AdminClient<Ears>, missing: &[&Topic]) -> Result<(), Error> {
     let names: Vec<String> = missing.iter().map(|topic| settings.topic(topic)).collect();
+    let wanted = missing.iter().map(|topic| (topic, copies(settings, topic)));
     let wanted: Vec<(Vec<(&str, String)>, u16)> =
-        missing.iter().map(|topic| (options(settings, topic), copies(settings, topic))).collect();
+        wanted.map(|(topic, copies)| (options(topic, copies), copies)).collect();
     let new: Vec<NewTopic<'_>> = names
         .iter()
         .zip(&wanted)
@@ -154,28 +247,29 @@ fn copies(settings: &Settings, topic: &Topic) -> u16 {
     }
 }
 
-/// The settings of a topic that follow from its row in the table.
-fn options(settings: &Settings, topic: &Topic) -> Vec<(&'static str, String)> {
-    let retention = topic.retention.as_millis().to_string();
-    let in_sync = settings.replication.saturating_sub(1).max(1).to_string();
+/// The settings of a topic of so many copies that follow from its row in the table. What a cluster may have another default
+/// for is said too.
+fn options(topic: &Topic, copies: u16) -> Vec<(&'static str, String)> {
+    let cleanup = |policy: &str| ("cleanup.policy", policy.to_owned());
+    let retention = ("retention.ms", topic.retention.as_millis().to_string());
+    let segment = |milliseconds: u64| ("segment.ms", milliseconds.to_string());
+    let in_sync = ("min.insync.replicas", copies.saturating_sub(1).max(1).to_string());
     let mut options = vec![("max.message.bytes", MESSAGE.to_string())];
     match topic.class {
         Class::Picture | Class::Batch => {
-            let segment = if topic.class == Class::Batch { BATCH_SEGMENT_MS } else { PICTURE_SEGMENT_MS };
-            options.extend([
-                ("retention.ms", retention),
-                ("segment.ms", segment.to_string()),
-                ("min.insync.replicas", "1".to_owned()),
-            ]);
+            let ends = if topic.class == Class::Batch { LONG_SEGMENT_MS } else { SHORT_SEGMENT_MS };
+            let in_sync = ("min.insync.replicas", "1".to_owned());
+            options.extend([cleanup("delete"), retention, segment(ends), in_sync]);
         }
-        Class::Fact => options.extend([("retention.ms", retention), ("min.insync.replicas", in_sync)]),
-        Class::Latest => options.extend([
-            ("cleanup.policy", "compact,delete".to_owned()),
-            ("retention.ms", retention),
-            ("min.insync.replicas", in_sync),
-        ]),
+        Class::Fact => options.extend([cleanup("delete"), retention, in_sync]),
+        // What is compacted too the broker deletes within seconds of its time; of all else it looks every five minutes.
+        Class::Latest => {
+            options.extend([cleanup("compact,delete"), retention, segment(SHORT_SEGMENT_MS), in_sync]);
+        }
         Class::Table => {
-            options.extend([("cleanup.policy", "compact".to_owned()), ("min.insync.replicas", in_sync)]);
+            // By itself a broker compacts only once half of what lies there was not compacted yet.
+            let lag = ("max.compaction.lag.ms", LONG_SEGMENT_MS.to_string());
+            options.extend([cleanup("compact"), segment(LONG_SEGMENT_MS), lag, in_sync]);
         }
     }
     options

@@ -6,18 +6,26 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cortex_proto::topics;
 use opentelemetry::{KeyValue, global, metrics::Counter};
 use rdkafka::{
     ClientContext,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     error::{KafkaError, RDKafkaErrorCode},
     message::{DeliveryResult, Message as _},
-    producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer},
+    producer::{BaseProducer, BaseRecord, Producer, ProducerContext},
 };
 use tracing::{error, warn};
 
-use super::{Settings, client::Ears, envelope};
-use crate::bus::{Error, Outgoing, Writer};
+use super::{
+    Settings,
+    client::{Ears, MESSAGE},
+    envelope,
+};
+use crate::{
+    bus::{Error, Outgoing, Writer},
+    captured::LARGEST,
+};
 
 /// A fact that is not acknowledged in this time fails; whoever sent it sends it again.
 pub(super) const DELIVERY: Duration = Duration::from_secs(8);
@@ -25,10 +33,16 @@ pub(super) const DELIVERY: Duration = Duration::from_secs(8);
 const PICTURE: Duration = Duration::from_secs(2);
 /// Between two tries to hand the client a message while its queue is full.
 const FULL: Duration = Duration::from_millis(5);
+/// How long the thread that hears what became of messages waits at once. The client's wait counts whole milliseconds and
+/// spins through the rest, so a short one costs much: of a tenth of a second it is a hundredth of a core.
+const HEAR: Duration = Duration::from_secs(1);
+
+// The rest of a message, its headers and its seal are a few kilobytes.
+const _: () = assert!(LARGEST + (64 << 10) <= MESSAGE, "a picture fits into a message");
 
 /// A producer.
 pub(super) struct Publisher {
-    producer: ThreadedProducer<Deliveries>,
+    producer: Arc<BaseProducer<Deliveries>>,
     /// For messages that nobody waits for.
     nobody: Arc<Receipt>,
     undelivered: Counter<u64>,
@@ -50,6 +64,8 @@ struct Pending {
 /// Hears what became of messages.
 struct Deliveries {
     ears: Ears,
+    /// What topics are called before their own names.
+    prefix: String,
     undelivered: Counter<u64>,
 }
 
@@ -68,7 +84,9 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<Receipt>) {
         let failed = result.as_ref().err().map(|(error, message)| {
-            self.undelivered.add(1, &[KeyValue::new("topic", message.topic().to_owned())]);
+            let name = message.topic().strip_prefix(&self.prefix);
+            let topic = topics::ALL.iter().find(|topic| Some(topic.name) == name);
+            self.undelivered.add(1, &[KeyValue::new("topic", topic.map_or("", |topic| topic.noun))]);
             error.clone()
         });
         receipt.came(failed);
@@ -142,9 +160,24 @@ impl Publisher {
             .u64_counter("cortex.bus.undelivered")
             .with_description("messages that the cluster did not take in time, by topic")
             .build();
-        let deliveries = Deliveries { ears: Ears::default(), undelivered: undelivered.clone() };
-        let producer = ThreadedProducer::from_config_and_context(&config, deliveries)
+        let deliveries = Deliveries {
+            ears: Ears::default(),
+            prefix: settings.prefix.clone(),
+            undelivered: undelivered.clone(),
+        };
+        let producer = BaseProducer::from_config_and_context(&config, deliveries)
             .map_err(|error| Error::engine("start a kafka producer", error))?;
+        let producer = Arc::new(producer);
+        let heard = Arc::downgrade(&producer);
+        let hear = move || {
+            while let Some(producer) = heard.upgrade() {
+                producer.poll(HEAR);
+            }
+        };
+        thread::Builder::new()
+            .name("kafka-deliveries".to_owned())
+            .spawn(hear)
+            .map_err(|error| Error::engine("start a thread", error))?;
         Ok(Self { producer, nobody: Arc::default(), undelivered })
     }
 
@@ -155,7 +188,7 @@ impl Publisher {
                 let topic = KeyValue::new("topic", message.topic.noun);
                 self.undelivered.add(1, &[topic]);
                 if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
-                    warn!(topic = message.topic.noun, %error, "picture not sent");
+                    warn!(topic = message.topic.noun, key = %message.key, %error, "picture not sent");
                 }
             }
         }
@@ -211,7 +244,7 @@ impl Publisher {
         receipt: &Arc<Receipt>,
     ) -> Result<(), KafkaError> {
         let Some(body) = envelope::body(message, settings.key.as_deref()) else {
-            self.undelivered.add(1, &[KeyValue::new("topic", settings.topic(message.topic))]);
+            self.undelivered.add(1, &[KeyValue::new("topic", message.topic.noun)]);
             return Ok(());
         };
         let topic = settings.topic(message.topic);

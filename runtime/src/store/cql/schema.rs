@@ -201,7 +201,8 @@ fn written_by_newer(attempt: &'static str, keyspace: &str, newer: i32) -> Error 
     Error::engine(
         attempt,
         format!(
-            "keyspace `{keyspace}` was written by a newer cortex: it is of version {newer}, this one knows {VERSION}"
+            "keyspace `{keyspace}` was written by a newer cortex: it is of version {newer}, this one knows {VERSION}: update \
+             this one"
         ),
     )
 }
