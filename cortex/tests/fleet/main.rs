@@ -6,8 +6,11 @@
 mod support;
 
 mod analytics;
+mod control;
 mod death;
 mod freeze;
 mod hands;
+mod ingest;
 mod outage;
 mod recognition;
+mod refused;

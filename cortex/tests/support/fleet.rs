@@ -26,7 +26,8 @@ pub struct Fleet {
     store: String,
 }
 
-fn server(variable: &str) -> String {
+/// What the environment says of a server that the tests were started beside.
+pub fn server(variable: &str) -> String {
     env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} names no server: run the tests by `make test`, or under `scripts/servers.sh run`")
     })
@@ -63,6 +64,11 @@ impl Fleet {
         assert!(fleet.command("prepare").args(["store", "migrate"]).status().unwrap().success());
         assert!(fleet.command("prepare").args(["topics", "apply"]).status().unwrap().success());
         fleet
+    }
+
+    /// What its keyspace is called, and its topics before a dot.
+    pub fn name(&self) -> &str {
+        self.bus.rsplit('/').next().unwrap()
     }
 
     fn data(&self, instance: &str) -> PathBuf {
