@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     F2,
     /// kill -9 of one of two detectors, without a restart
     F2Alone,
+    /// kill -9 of the cloaker, three times, with a restart
+    F4,
     /// kill -9 of one of two alerters while a hundred subscribers hold cursors, with a restart
     F5,
     /// kill -9 of the broker, three times
@@ -46,14 +48,17 @@ pub(crate) enum Fault {
     F29,
 }
 
+/// How long Cortex waits for a broker to take a fact.
+const DELIVERY_S: u64 = 8;
+
 /// What a fault may do at most.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// No camera goes without an analysed picture for longer.
+    /// No camera goes without an analysed picture for longer, while there is a broker.
     pub(crate) stall: Option<Duration>,
     /// From the start of what was killed to its first word, in times of its own start.
     pub(crate) restart: Option<f64>,
-    /// The same as a time.
+    /// From there to a word of every camera, as a time.
     pub(crate) back: Option<Duration>,
     /// Identity switches a picture, in times of those of the calm run.
     pub(crate) switches: Option<f64>,
@@ -89,12 +94,20 @@ impl Fault {
         let none = Limits { stall: None, restart: None, back: None, switches: None };
         let seconds = |count| Some(Duration::from_secs(count));
         let session = crate::plant::SESSION.as_secs();
+        // Whoever dies, others go on without it.
+        let others = Limits { stall: seconds(session + 5), ..none };
         match self {
-            Self::F1 => Limits { restart: Some(3.0), back: seconds(5), ..none },
-            Self::F2 => Limits { restart: Some(3.0), back: seconds(10), ..none },
-            Self::F2Alone | Self::F11 => Limits { stall: seconds(session + 5), ..none },
+            Self::F1 => Limits { restart: Some(3.0), back: seconds(5), ..others },
+            Self::F2 => Limits { restart: Some(3.0), back: seconds(10), ..others },
+            Self::F2Alone | Self::F11 => Limits { switches: Some(1.2), ..others },
+            // A viewer says every three seconds that it looks, and a cloaker that is new hears what is said from then on.
+            Self::F4 => Limits { back: seconds(5), ..others },
+            Self::F5 => Limits { restart: Some(3.0), ..others },
+            // First a fact waits for the broker as long as a client tries, and partitions may move after that.
+            Self::F7 => Limits { stall: seconds(DELIVERY_S + session + 5), back: seconds(15), ..none },
+            Self::F7Three => Limits { stall: seconds(DELIVERY_S + session + 5), ..none },
             Self::F10 => Limits { stall: seconds(session + 3), switches: Some(1.2), ..none },
-            Self::F7 => Limits { back: seconds(15), ..none },
+            Self::F13 | Self::F13Three | Self::F29 => others,
             _ => none,
         }
     }

@@ -14,9 +14,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use cortex_camera::Camera;
 use cortex_fleet::{Fleet, Running, child};
-use cortex_proto::v1::{
-    self, access_service_client::AccessServiceClient, live_service_client::LiveServiceClient,
-};
+use cortex_proto::v1::{self, access_service_client::AccessServiceClient};
 use rusqlite::{Connection, OpenFlags};
 use tokio::runtime::Runtime;
 
@@ -103,7 +101,7 @@ pub(crate) fn run(fleet: &Fleet<'_>, cameras: &[Camera], folder: &Path) -> anyho
     let door = (running.address.clone(), data.clone());
     let (live, book) = (door.clone(), history.clone());
     // Ends with the runtime; what it saw is in the history.
-    runtime.spawn(async move { look_on(&live, &book).await.ok() });
+    runtime.spawn(async move { subscriber::look_on(&live, &book).await.ok() });
     let watch = |time: Duration| -> anyhow::Result<()> {
         let until = Instant::now() + time;
         while Instant::now() < until {
@@ -195,19 +193,6 @@ fn in_the_audit(data: &Path) -> anyhow::Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// Writes down every picture of the live view.
-async fn look_on(door: &(String, std::path::PathBuf), book: &Book) -> anyhow::Result<()> {
-    let (channel, bearer) = authorized(door).await?;
-    let mut request = tonic::Request::new(v1::WatchRequest::default());
-    request.metadata_mut().insert("authorization", bearer);
-    let mut pictures = LiveServiceClient::new(channel).watch(request).await?.into_inner();
-    while pictures.message().await?.is_some() {
-        let what = Happened::Answered { question: "live".to_owned(), good: true, words: String::new() };
-        book.write(&Moment { at_us: now_us(), what })?;
-    }
-    Ok(())
 }
 
 /// Writes down the log's facts and the store's rows. Frames and detections travel in memory, so nobody outside could have

@@ -61,7 +61,7 @@ pub(crate) struct Plant<'a> {
     /// Settings that every process has besides those of the fleet.
     settings: Vec<(&'static str, String)>,
     running: BTreeMap<String, Running>,
-    history: Book,
+    pub(crate) history: Book,
     pub(crate) doors: Doors,
     watched: Arc<Mutex<BTreeMap<String, u32>>>,
     stop: Arc<AtomicBool>,

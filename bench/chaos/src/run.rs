@@ -222,6 +222,17 @@ impl Run<'_> {
                 self.plant.kill("detector-1")?;
                 thread::sleep(SESSION * 4);
             }
+            Fault::F4 => {
+                self.look_on()?;
+                for _ in 0..3 {
+                    // As long as it may take at least, so that the view is back before the next death.
+                    thread::sleep(self.dice.between(seconds(6), seconds(10)));
+                    self.plant.kill("cloaker-1")?;
+                    thread::sleep(seconds(1));
+                    self.plant.start("cloaker-1")?;
+                }
+                thread::sleep(seconds(6));
+            }
             Fault::F5 => {
                 for instance in ["alerter-1", "alerter-2"] {
                     self.plant.kill(instance)?;
@@ -281,6 +292,15 @@ impl Run<'_> {
             self.plant.start(instance)?;
             self.wakes(Duration::from_secs(20));
         }
+        Ok(())
+    }
+
+    /// Somebody looks at the live view from now on, until the run ends.
+    fn look_on(&self) -> anyhow::Result<()> {
+        let door = self.plant.doors.any(0).context("no alerter listens")?;
+        let history = self.plant.history.clone();
+        // Pictures that do not come are the judge's affair.
+        self.runtime.spawn(async move { subscriber::look_on(&door, &history).await.ok() });
         Ok(())
     }
 

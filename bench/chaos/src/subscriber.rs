@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::Context;
-use cortex_proto::v1::{self, alert_service_client::AlertServiceClient, subscribe_response::Event};
+use cortex_proto::v1::{
+    self, alert_service_client::AlertServiceClient, live_service_client::LiveServiceClient,
+    subscribe_response::Event,
+};
 use tokio::{runtime::Runtime, time::timeout};
 use tonic::{
     Request,
@@ -16,7 +19,7 @@ use tonic::{
 };
 
 use crate::{
-    ledger::{Book, Told, now_us},
+    ledger::{Book, Happened, Moment, Told, now_us},
     record,
 };
 
@@ -45,7 +48,8 @@ impl Doors {
         doors.push((address.to_owned(), folder));
     }
 
-    fn any(&self, number: usize) -> Option<(String, PathBuf)> {
+    /// One of them.
+    pub(crate) fn any(&self, number: usize) -> Option<(String, PathBuf)> {
         let doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         doors.get(number % doors.len().max(1)).cloned()
     }
@@ -74,6 +78,20 @@ pub(crate) async fn catch_up(number: u32, doors: &Doors, book: &Book, quiet: Dur
     let mut events = taker.connect(&door).await?;
     while let Ok(event) = timeout(quiet, next_alert(&mut events)).await {
         taker.take(event?)?;
+    }
+    Ok(())
+}
+
+/// Looks at the live view, and writes every picture of it into the run's history, with its camera as words.
+pub(crate) async fn look_on(door: &(String, PathBuf), history: &Book) -> anyhow::Result<()> {
+    let (channel, bearer) = authorized(door).await?;
+    let mut request = Request::new(v1::WatchRequest::default());
+    request.metadata_mut().insert("authorization", bearer);
+    let mut pictures = LiveServiceClient::new(channel).watch(request).await?.into_inner();
+    while let Some(picture) = pictures.message().await? {
+        let words = picture.frame.map(|frame| frame.camera).unwrap_or_default();
+        let what = Happened::Answered { question: "live".to_owned(), good: true, words };
+        history.write(&Moment { at_us: now_us(), what })?;
     }
     Ok(())
 }

@@ -106,13 +106,16 @@ pub(super) fn judge(
             all.len()
         ),
     )];
+    let beside = calm.map(|calm| {
+        format!(", {:.2} times the calm run's {:.1}", share(switches) / share(calm), share(calm))
+    });
     let (met, beside) = match (limit, calm) {
         (Some(times), Some(calm)) => (
             share(switches) <= times * share(calm),
-            format!(", at most {times} times the calm run's {:.1}", share(calm)),
+            format!("{}, at most {times}", beside.unwrap_or_default()),
         ),
         (Some(_), None) => (false, ", and nothing to compare it with: run `calm` as well".to_owned()),
-        (None, _) => (true, String::new()),
+        (None, _) => (true, beside.unwrap_or_default()),
     };
     checks.push(Check::new(
         "identity switches",

@@ -64,32 +64,33 @@ impl Evidence {
         })
     }
 
-    /// Whether the sinks of detectors were disturbed within a time before or after: a detector or the broker ended or was
-    /// stopped.
-    pub(crate) fn disturbed(&self, at_us: i64, before_us: i64, after_us: i64) -> bool {
-        let mut gone: Option<i64> = None;
-        for Moment { at_us: when, what } in &self.history {
-            let ours = match what {
-                Happened::Killed { instance }
-                | Happened::Frozen { instance }
-                | Happened::Thawed { instance } => instance.starts_with("detector"),
-                Happened::ServerGone { .. } => {
-                    gone = Some(*when);
-                    true
+    /// From when to when a broker was away.
+    pub(crate) fn broker_away(&self) -> Vec<(i64, i64)> {
+        let (mut away, mut gone) = (Vec::new(), None);
+        for Moment { at_us, what } in &self.history {
+            match what {
+                Happened::ServerGone { server } if server.starts_with("kafka") => gone = Some(*at_us),
+                Happened::ServerBack { server } if server.starts_with("kafka") => {
+                    away.extend(gone.take().map(|gone| (gone, *at_us)));
                 }
-                Happened::ServerBack { .. } => {
-                    if gone.take().is_some_and(|gone| (gone..*when).contains(&at_us)) {
-                        return true;
-                    }
-                    true
-                }
-                _ => false,
-            };
-            if ours && (when - before_us..when + after_us).contains(&at_us) {
-                return true;
+                _ => {}
             }
         }
-        false
+        away
+    }
+
+    /// From when to when a detector or what it publishes on was disturbed: it ended, was stopped, or a broker was away. The
+    /// database is not among them: what waits for it is late, and nothing else.
+    pub(crate) fn disturbances(&self) -> Vec<(i64, i64)> {
+        let moments = self.history.iter().filter_map(|moment| match &moment.what {
+            Happened::Killed { instance } | Happened::Frozen { instance } | Happened::Thawed { instance }
+                if instance.starts_with("detector") =>
+            {
+                Some((moment.at_us, moment.at_us))
+            }
+            _ => None,
+        });
+        moments.chain(self.broker_away()).collect()
     }
 }
 

@@ -23,6 +23,8 @@ const STALL_S: f64 = 1.0;
 const GOODPUT: f64 = 0.95;
 /// So much more, at least: else what fits was not found.
 const SOMEWHAT: f64 = 1.1;
+/// The burst is so much more than what fits, at least.
+const FLOOD: f64 = 10.0;
 /// Deadline of a picture, in rounds through all cameras: each is analysed once a round.
 const DEADLINE_ROUNDS: f64 = 2.0;
 /// Nothing analysed is older than so many deadlines.
@@ -242,6 +244,14 @@ fn overload(evidence: &Evidence) -> Vec<Check> {
     let jain = sum * sum / (burst::CAMERAS as f64 * squares).max(1.0);
     let later = percentile(seen((after.0 + 2_000_000, after.1)).map(|(_, age)| age).collect(), 0.99);
     vec![
+        Check::new(
+            "flood",
+            offered_burst >= FLOOD * capacity,
+            format!(
+                "{offered_burst:.1} frames a second offered, {:.1} times the {capacity:.1} that fit, at least {FLOOD:.0}",
+                offered_burst / capacity
+            ),
+        ),
         Check::new(
             "goodput",
             goodput >= GOODPUT * capacity && offered_full >= SOMEWHAT * capacity,

@@ -61,7 +61,7 @@ pub(crate) fn judge(
     let (switches, told) = events::judge(evidence, truth, fault.limits().switches, calm);
     checks.extend(told.into_iter().filter(|check| followed || check.name != "identity switches"));
     if followed {
-        checks.extend(recovery::judge(&fault.limits(), evidence));
+        checks.extend(recovery::judge(fault, evidence));
     }
     checks.extend(faults::judge(fault, evidence));
     (checks, switches)
