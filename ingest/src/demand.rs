@@ -1,4 +1,4 @@
-//! What other stages ask of a camera: topic `demand`, read as a table.
+//! What other stages ask of a camera: topic `demand`, of which the newest word counts.
 
 use std::{
     collections::HashMap,

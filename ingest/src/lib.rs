@@ -1,6 +1,6 @@
 //! Ingest: cameras to frames.
 //!
-//! - **Reads** the control plane (`cameras`), and `demand` as a table.
+//! - **Reads** the control plane (`cameras`), and `demand`, of which the newest word counts.
 //! - **Writes** `frames`: pictures at the camera's rate, newest wins, and a heartbeat once a second without one;
 //!   `anomalies` when a camera is offline and when it has recovered, over restarts too, and when its picture is not what
 //!   it should be ([`Fault`]); `status` once a second.

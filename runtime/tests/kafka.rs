@@ -124,6 +124,25 @@ fn hear(
 }
 
 #[test]
+fn whoever_comes_hears_the_newest_that_was_asked() {
+    let bus = Kafka::open(settings(&unique("asked"))).unwrap();
+    let demand =
+        |time_us| v1::Demand { camera: "c".into(), asker: "x".into(), time_us, ..Default::default() };
+    for time_us in 1..=3 {
+        bus.publish(&[Outgoing::new(demand(time_us), 7)], &Writer::ANYBODY).unwrap();
+    }
+    let mut member = bus.subscribe("asked", "0", &[&topics::DEMAND]).unwrap();
+    let newest = |heard: &[(String, Event)]| {
+        let records = heard.iter().filter_map(|(_, event)| match event {
+            Event::Records(records) => Some(records),
+            _ => None,
+        });
+        records.flatten().any(|record| record.message::<v1::Demand>().unwrap().time_us == 3)
+    };
+    hear(&mut [("member", &mut *member)], newest);
+}
+
+#[test]
 fn a_partition_that_stays_stays_without_a_word() {
     let bus = Kafka::open(settings(&unique("killed"))).unwrap();
     let all = PARTITIONS as usize;

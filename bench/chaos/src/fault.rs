@@ -100,7 +100,7 @@ impl Fault {
             Self::F1 => Limits { restart: Some(3.0), back: seconds(5), ..others },
             Self::F2 => Limits { restart: Some(3.0), back: seconds(10), ..others },
             Self::F2Alone | Self::F11 => Limits { switches: Some(1.2), ..others },
-            // A viewer says every three seconds that it looks, and a cloaker that is new hears what is said from then on.
+            // Its word is the live view, which is there while somebody looks.
             Self::F4 => Limits { back: seconds(5), ..others },
             Self::F5 => Limits { restart: Some(3.0), ..others },
             // First a fact waits for the broker as long as a client tries, and partitions may move after that.

@@ -139,7 +139,8 @@ pub trait Bus: Send + Sync + 'static {
     /// [`Fence`]).
     fn publish(&self, messages: &[Outgoing], writer: &Writer) -> Result<(), Error>;
 
-    /// Joins a group as `member`. Pictures are read from the end, facts from the group's committed offset.
+    /// Joins a group as `member`. Pictures are read from the end, facts from the group's committed offset; of what is void
+    /// soon a new owner hears the newest, where the engine outlives the process that said it.
     fn subscribe(
         &self,
         group: &str,

@@ -26,8 +26,9 @@ pub trait Row {
     /// The table.
     const TABLE: &'static Table;
 
-    /// What is stored together: e.g. the camera and the minute. No partition exceeds 50,000 rows or 50 MB, but those of
-    /// sequences, which an engine divides where it must.
+    /// What is stored together: e.g. the camera and the minute. No partition of what cameras see exceeds 50,000 rows or 50 MB,
+    /// however much happens; those of sequences an engine divides where it must. Those of people grow with who is enrolled and
+    /// how often they are recognised: some 5,000 people are 50 MB.
     fn partition(&self) -> String;
 
     /// Place in the partition's order, compared as bytes. With the partition it is the row's identity.

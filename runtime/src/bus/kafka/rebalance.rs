@@ -151,7 +151,9 @@ impl Group {
         let mut pictures = TopicPartitionList::new();
         let held = self.room.lock().held.clone();
         for element in list.elements() {
-            if self.topic(element.topic()).is_some_and(|topic| topic.class.newest_wins())
+            if self
+                .topic(element.topic())
+                .is_some_and(|topic| matches!(topic.class, Class::Picture | Class::Batch))
                 && !held.contains(&(element.partition() as u32))
             {
                 pictures.add_partition(element.topic(), element.partition());
@@ -184,7 +186,9 @@ impl Group {
             let offset = match (known, topic.class) {
                 (Some(next), _) => Offset::Offset(*next),
                 (None, Class::Fact | Class::Table) => Offset::Stored,
-                (None, Class::Picture | Class::Batch | Class::Latest) => {
+                // The newest word of a slot may have been said a while ago.
+                (None, Class::Latest) => Offset::Beginning,
+                (None, Class::Picture | Class::Batch) => {
                     let place = (element.topic().to_owned(), element.partition());
                     ends.get(&place).map_or(Offset::End, |end| Offset::Offset(*end))
                 }

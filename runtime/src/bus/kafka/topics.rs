@@ -114,7 +114,7 @@ fn check(
     Ok(())
 }
 
-/// Refuses a topic that loses what it is given or cannot take it; warns of one that forgets too soon.
+/// Refuses a topic that loses what it is given, cannot take it, or keeps what is void; warns of one that forgets too soon.
 fn judge(
     settings: &Settings,
     topic: &Topic,
@@ -136,6 +136,8 @@ fn judge(
             "cleanup.policy" => lasts && value != wanted,
             "max.message.bytes" => is < must,
             "min.insync.replicas" => acknowledged && (is > i64::from(there) || lasts && is < must),
+            // It is read from the start.
+            "segment.ms" => !lasts && is > must,
             _ => false,
         };
         if refused {

@@ -5,8 +5,9 @@
 //! | stills | one copy: a picture may be missed, and its writer must not wait for a server that is away | most copies |
 //! | everything else | most copies, so it outlives any one server | most copies, so it sees what was acknowledged |
 //!
-//! Every copy is written in any case; this is only who is waited for. What is compared and set (terms, places of
-//! sequences, credentials that count once) is agreed among the copies first (LOCAL_SERIAL).
+//! Every copy is written in any case; this is only who is waited for. What is compared and set (terms, a camera's
+//! place, sequences of alerts, of the log's lines, of the audit's links and of decisions, enrolment, credentials that count once)
+//! is agreed among the copies first (LOCAL_SERIAL).
 
 use scylla::{
     client::session::Session,
