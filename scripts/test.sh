@@ -18,7 +18,10 @@ trap 'kill -- "-$beside" 2>/dev/null && wait "$beside"; rm -rf "$scratch"' EXIT
 nice cargo test --workspace --no-fail-fast </dev/null 2>&1 | tee "$log" || status=1
 wait "$beside" || status=1
 tee --append "$log" <"$scratch/on_servers"
-read -r passed failed < <(awk '/^test result:/ { p += $4; f += $6 } END { print p + 0, f + 0 }' "$log")
+# What libraries print may tear the line of a summary apart.
+read -r passed failed < <(awk '
+    / passed; [0-9]+ failed; / { for (i = 2; i <= NF; i++) { if ($i == "passed;") p += $(i - 1); if ($i == "failed;") f += $(i - 1) } }
+    END { print p + 0, f + 0 }' "$log")
 
 if [ -f dashboard/package.json ] && grep -q '"test":' dashboard/package.json; then
     (cd dashboard && NO_COLOR=1 npm test --silent -- --run </dev/null) 2>&1 | tee "$log" || status=1

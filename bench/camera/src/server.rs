@@ -141,6 +141,11 @@ impl Server {
             Ok(auth) => server.set_auth(auth.as_ref()),
             Err(error) => return drop(tell.send(Err(error))),
         }
+        // Clients are served by this thread, which closes them too: one that is read by another while it is closed is read
+        // for ever.
+        if let Some(threads) = server.thread_pool() {
+            threads.set_max_threads(0);
+        }
         let listening = server.attach(Some(context)).ok().and_then(|id| context.find_source_by_id(&id));
         let port = u16::try_from(server.bound_port()).ok().filter(|port| *port > 0);
         let (Some(listening), Some(port)) = (listening, port) else {
@@ -167,7 +172,6 @@ impl Server {
         sweep.destroy();
         listening.destroy();
         drop(listening);
-        // Closing first and waiting afterwards: a client's thread may be in the middle of an answer.
         server.client_filter(Some(&mut |_, client| {
             client.close();
             RTSPFilterResult::Remove
