@@ -118,14 +118,13 @@ impl AlertService for Front {
         let request = request.into_inner();
         let alert = self
             .act(v1::Act {
-                id: random_id()?,
                 site: request.site,
                 alert: request.alert,
                 kind: v1::ActKind::Acknowledge as i32,
                 subject: subject.name,
                 comment: request.comment,
                 false_alarm: request.false_alarm,
-                time_us: wall_clock(),
+                ..Default::default()
             })
             .await?;
         Ok(Response::new(v1::AcknowledgeResponse { alert: Some(alert) }))
@@ -144,14 +143,12 @@ impl AlertService for Front {
         let request = request.into_inner();
         let alert = self
             .act(v1::Act {
-                id: random_id()?,
                 site: request.site,
                 alert: request.alert,
                 kind: v1::ActKind::Comment as i32,
                 subject: subject.name,
                 comment: request.comment,
-                false_alarm: false,
-                time_us: wall_clock(),
+                ..Default::default()
             })
             .await?;
         Ok(Response::new(v1::CommentResponse { alert: Some(alert) }))
@@ -166,8 +163,9 @@ fn check(comment: &str) -> Result<(), Status> {
 }
 
 impl Front {
-    /// Writes down what somebody did, and waits for the revision that the alert's owner makes of it.
+    /// Writes down what somebody did at this moment, and waits for the revision that the alert's owner makes of it.
     async fn act(&self, act: v1::Act) -> Result<v1::Alert, Status> {
+        let act = v1::Act { id: random_id()?, time_us: wall_clock(), ..act };
         let mut live = self.hub.alerts();
         let (context, partition) = (self.context.clone(), topics::partition_of(&act.site));
         let (alert, subject) = (act.alert.clone(), act.subject.clone());
