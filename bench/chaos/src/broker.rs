@@ -59,6 +59,14 @@ impl Broker {
     }
 }
 
+/// Messages that were ever published on a topic.
+pub(crate) fn published(brokers: &str, prefix: &str, topic: &Topic) -> anyhow::Result<i64> {
+    let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", brokers).create()?;
+    let name = format!("{prefix}.{}", topic.name);
+    let ends = (0..PARTITIONS as i32).map(|place| Ok(consumer.fetch_watermarks(&name, place, PATIENCE)?.1));
+    ends.sum()
+}
+
 /// The partition of each camera, as the front has chosen it.
 pub(crate) fn partitions(
     brokers: &str,

@@ -27,16 +27,17 @@ pub(crate) const CAMERAS: usize = 16;
 pub(crate) const NAME: &str = "burst";
 /// Each picture of the clip is sent so often, so that people walk in the flood about as fast as they did.
 pub(crate) const PACE: u64 = 2;
-/// Frames a second and camera: well within what a core can analyse, somewhat more than that, and ten times as many. Of
-/// all cameras 35 to 37 a second fit here, and 400 are sent, less a fortieth by the wait for the cluster to take the last; the
-/// judge says how many times it was.
+/// Frames a second and camera: well within what a core can analyse, and somewhat more than that.
 const CALM: f64 = 0.5;
 const FULL: f64 = 3.0;
-const FLOOD: f64 = 25.0;
+/// The flood is so many times what was analysed before: ten, and a twentieth for the wait for the cluster to take the last and
+/// for what the machine may do more of later. The judge says how many times it was.
+const FLOOD: f64 = 10.5;
 const STEADY: Duration = Duration::from_secs(20);
 const BURST: Duration = Duration::from_secs(30);
-/// Pictures held: more than are sent of a camera (890), whose numbers tell what was produced.
-const PICTURES: usize = 900;
+/// Pictures held: all of the clip, and more than are sent of a camera where less than 75 a second fit. Their numbers tell what
+/// was produced.
+const PICTURES: usize = 1_590;
 
 /// Sends what shows how much fits, far too much, little, and again what shows how much fits: the machine may be another by
 /// then.
@@ -66,9 +67,12 @@ pub(crate) fn run(plant: &mut Plant<'_>, setting: &Setting) -> anyhow::Result<()
     };
     send(CALM, STEADY / 2)?;
     plant.phase(Phase::Steady)?;
+    let analysed = || broker::published(&brokers, &prefix, &topics::DETECTIONS);
+    let before = analysed()?;
     send(FULL, STEADY)?;
+    let fit = (analysed()? - before) as f64 / STEADY.as_secs_f64();
     plant.phase(Phase::Fault)?;
-    send(FLOOD, BURST)?;
+    send(FLOOD * fit / CAMERAS as f64, BURST)?;
     plant.phase(Phase::Heal)?;
     send(CALM, STEADY / 2)?;
     plant.phase(Phase::Settle)?;
