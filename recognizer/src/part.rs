@@ -77,6 +77,7 @@ fn scale(config: &Config) -> anyhow::Result<Scale> {
 /// A model cannot be loaded, or the bus cannot be read.
 pub fn start(process: &Process, gallery: Option<&Gallery>) -> anyhow::Result<()> {
     let Some(gallery) = gallery else { return Ok(()) };
+    gallery.renumber()?;
     let config = &process.config;
     config.bus.seals_chips().map_err(anyhow::Error::msg)?;
     infer::pin(&Library::load(&config.infer)?, &config.infer)?;

@@ -136,6 +136,16 @@ impl Gallery {
         Ok(())
     }
 
+    /// Gives what the store holds a version of its own. Whoever died in the middle of a change left a part of it there under
+    /// the number of the version before, which others still search by.
+    ///
+    /// # Errors
+    /// As for [`Gallery::open`], or the number cannot be written.
+    pub fn renumber(&self) -> Result<(), Error> {
+        let _one = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.changed()
+    }
+
     /// The version of what is searched now: counts all changes.
     pub fn version(&self) -> u64 {
         self.0.shelf.load().version
