@@ -89,6 +89,9 @@ fn whoever_is_enrolled_when_a_process_is_killed_is_whole_and_nobody_acknowledged
             assert!(person.templates.iter().all(|template| template.vector == vec![number; 128]));
             assert_eq!(gallery.stills(&known.id).unwrap(), vec![vec![number as u8; 1_000]; PICTURES]);
         }
+        let left = gallery.version();
+        gallery.renumber().unwrap();
+        assert!(gallery.version() > left, "what was left is searched by a number of its own");
     }
 }
 
