@@ -61,8 +61,8 @@ fn a_row_moved_to_another_person_or_sealed_with_another_key_is_a_clear_error() {
     let room = support::room();
     let ada = support::person(&room.gallery, "Ada", &[&ADA], &[]);
     let grace = support::person(&room.gallery, "Grace", &[&ADA], &[]);
-    let rows = room.store.scan(&Scan::all(&table::PEOPLE, "people")).unwrap();
-    let of = |id: &str| rows.iter().find(|row| row.sort == id.as_bytes()).unwrap().clone();
+    let rows = room.store.scan(&Scan::table(&table::PEOPLE)).unwrap();
+    let of = |id: &str| rows.iter().find(|row| row.partition == id).unwrap().clone();
     room.store.write(&[StoredRow { body: of(&ada).body, ..of(&grace) }]).unwrap();
     assert!(matches!(room.gallery.read(&grace), Err(Error::Sealed(id)) if id == grace));
 }

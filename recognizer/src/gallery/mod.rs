@@ -58,8 +58,7 @@ pub struct Scale {
 /// Threshold cards by embedding space.
 pub type Cards = BTreeMap<String, Card>;
 
-/// The partition of everybody, and that of all lists.
-const PEOPLE: &str = "people";
+/// The partition of all lists.
 const LISTS: &str = "lists";
 /// Counts the changes: a term of the store, so that every process sees that there was one.
 const CHANGES: &str = "gallery";
@@ -115,12 +114,12 @@ impl Gallery {
     fn load(&self) -> Result<(), Error> {
         let version = self.changes()?;
         let (mut people, mut erased) = (Vec::new(), 0);
-        for row in self.0.store.scan(&Scan::all(&table::PEOPLE, PEOPLE))? {
-            let id = String::from_utf8_lossy(&row.sort);
+        for row in self.0.store.scan(&Scan::table(&table::PEOPLE))? {
+            let id = row.partition;
             match self.0.keys.get(&id)? {
-                Some(key) => people.push(
-                    Person::unseal(&id, &row.body, &key).ok_or_else(|| Error::Sealed(id.into_owned()))?,
-                ),
+                Some(key) => {
+                    people.push(Person::unseal(&id, &row.body, &key).ok_or_else(|| Error::Sealed(id))?);
+                }
                 None => erased += 1,
             }
         }
@@ -214,7 +213,7 @@ impl Gallery {
     }
 
     fn row(&self, id: &str) -> Result<Option<(Person, Vec<u8>)>, Error> {
-        let Some(body) = self.0.store.get(&table::PEOPLE, PEOPLE, id.as_bytes())? else { return Ok(None) };
+        let Some(body) = self.0.store.get(&table::PEOPLE, id, &[])? else { return Ok(None) };
         let Some(key) = self.0.keys.get(id)? else { return Ok(None) };
         let person = Person::unseal(id, &body, &key).ok_or_else(|| Error::Sealed(id.to_owned()))?;
         Ok(Some((person, body)))
@@ -381,7 +380,7 @@ impl Gallery {
             for row in self.0.store.scan(&Scan::all(&table::PORTRAITS, id))? {
                 self.0.store.delete(&table::PORTRAITS, id, &row.sort)?;
             }
-            self.0.store.delete(&table::PEOPLE, PEOPLE, id.as_bytes())?;
+            self.0.store.delete(&table::PEOPLE, id, &[])?;
         }
         self.changed()
     }
@@ -442,8 +441,8 @@ impl Gallery {
 fn person_row(person: &Person, key: &Key) -> Result<StoredRow, Error> {
     Ok(StoredRow {
         table: table::PEOPLE.name.to_owned(),
-        partition: PEOPLE.to_owned(),
-        sort: person.id.as_bytes().to_vec(),
+        partition: person.id.clone(),
+        sort: Vec::new(),
         time_us: person.enrolled_us,
         body: person.seal(key)?,
     })

@@ -27,8 +27,8 @@ pub trait Row {
     const TABLE: &'static Table;
 
     /// What is stored together: e.g. the camera and the minute. No partition of what cameras see exceeds 50,000 rows or 50 MB,
-    /// however much happens; those of sequences an engine divides where it must. Those of people grow with who is enrolled and
-    /// how often they are recognised: some 5,000 people are 50 MB.
+    /// however much happens; those of sequences an engine divides where it must. Those of a person, and of a
+    /// watch-list's members, grow with how often somebody is recognised, and who is on it.
     fn partition(&self) -> String;
 
     /// Place in the partition's order, compared as bytes. With the partition it is the row's identity.

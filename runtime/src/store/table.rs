@@ -104,7 +104,7 @@ tables! {
     CLIPS = "clips" Stills Fact;
     /// Cloaked pictures of clips. Partition: camera and second; place: time, then role, epoch and sequence number.
     CLIP_PICTURES = "clip_pictures" Stills Fact;
-    /// People that may be recognised, names and vectors sealed, each with their own key. Partition: `people`; place: id.
+    /// People that may be recognised, names and vectors sealed, each with their own key. Partition: person.
     PEOPLE = "people" State Changing;
     /// Stills of people, sealed with their keys, where the configuration keeps them. Partition: person; place: number.
     PORTRAITS = "portraits" State Changing;
