@@ -62,7 +62,7 @@ pub struct Store {
     pub replication: u32,
     /// An embedded store gives up its oldest detections, stills and clips above so many GiB.
     pub budget_gib: f64,
-    /// Days that alerts, anomalies, identities and the log are kept.
+    /// Days that alerts and verdicts on them, anomalies, identities and the log are kept.
     pub events_days: f64,
     /// Days that detections are kept.
     pub detections_days: f64,

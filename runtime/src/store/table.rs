@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum Class {
     /// Kept until it is deleted: terms, snapshots, people, sessions.
     State,
-    /// Alerts, anomalies, identities and the log.
+    /// Alerts and verdicts on them, anomalies, identities and the log.
     Events,
     /// What the detector saw.
     Detections,
@@ -40,7 +40,7 @@ pub struct Table {
 /// How long each class of rows lives, and how large the store may grow.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// Alerts, anomalies, identities and the log.
+    /// Alerts and verdicts on them, anomalies, identities and the log.
     pub events: Duration,
     /// What the detector saw.
     pub detections: Duration,
@@ -95,7 +95,7 @@ tables! {
     /// Every revision of every alert. Partition: bus partition; place: sequence.
     ALERTS = "alerts" Events Once;
     /// What people judged of rules. Partition: rule and camera; place: alert.
-    VERDICTS = "verdicts" State Changing;
+    VERDICTS = "verdicts" Events Changing;
     /// The live log. Partition: bus partition; place: sequence.
     LOG = "log" Events Once;
     /// Cloaked stills. Partition: camera, epoch and block of 16 pictures; place: role, epoch and sequence number.
