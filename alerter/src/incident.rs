@@ -62,6 +62,14 @@ pub(crate) enum Bond {
     Cause,
 }
 
+/// What makes a revision.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Because<'a> {
+    Anomaly(&'a v1::Anomaly),
+    Act(&'a v1::Act),
+    Time,
+}
+
 /// Rule of the anomalies that say how cameras are.
 pub(crate) const CAMERA_HEALTH: &str = "camera-health";
 
@@ -268,11 +276,11 @@ impl Incident {
         &self.cause
     }
 
-    /// The next revision; `anomaly` is what made it.
+    /// The next revision, and what made it.
     pub(crate) fn tell(
         &mut self,
         change: &str,
-        anomaly: Option<&v1::Anomaly>,
+        because: Because<'_>,
         now_us: i64,
         config: &Config,
     ) -> v1::Alert {
@@ -282,6 +290,11 @@ impl Incident {
         if let Some(damping) = self.damping.as_mut().filter(|_| change == "grew") {
             damping.wait_longer();
         }
+        let (anomaly, act) = match because {
+            Because::Anomaly(anomaly) => (Some(anomaly.clone()), String::new()),
+            Because::Act(act) => (None, act.id.clone()),
+            Because::Time => (None, String::new()),
+        };
         let decode = |moment: &Vec<u8>| prost::Message::decode(moment.as_slice()).ok();
         v1::Alert {
             id: self.id.clone(),
@@ -296,12 +309,13 @@ impl Incident {
             first_us: self.first_us,
             last_us: self.last_us,
             count: self.count,
-            latest: anomaly.cloned().or_else(|| prost::Message::decode(self.latest.as_slice()).ok()),
+            latest: anomaly.or_else(|| prost::Message::decode(self.latest.as_slice()).ok()),
             written_us: now_us,
             acknowledged_by: self.acknowledged_by.clone(),
             comment: self.comment.clone(),
             commented_by: self.commented_by.clone(),
             change: change.to_owned(),
+            act,
             false_alarm: self.false_alarm,
             timeline: self.moments.iter().filter_map(decode).collect(),
             damped: self

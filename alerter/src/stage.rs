@@ -20,7 +20,7 @@ use tracing::warn;
 
 use crate::{
     Config,
-    incident::{CAMERA_HEALTH, Incident},
+    incident::{Because, CAMERA_HEALTH, Incident},
     rhythm::Rhythms,
 };
 
@@ -231,7 +231,7 @@ impl Partition {
             }
         };
         if let Some(change) = change {
-            self.tell(index, change, Some(anomaly), config, say);
+            self.tell(index, change, Because::Anomaly(anomaly), config, say);
         }
     }
 
@@ -266,14 +266,14 @@ impl Partition {
             if act.kind() == v1::ActKind::Acknowledge {
                 self.incidents[index].verdicts(act).for_each(|verdict| say.out.store(&verdict));
             }
-            self.tell(index, change, None, config, say);
+            self.tell(index, change, Because::Act(act), config, say);
         }
     }
 
     fn tick(&mut self, config: &Config, say: &mut Say<'_>) {
         for index in 0..self.incidents.len() {
             if let Some(change) = self.incidents[index].tick(say.now_us, config) {
-                self.tell(index, change, None, config, say);
+                self.tell(index, change, Because::Time, config, say);
             }
         }
     }
@@ -287,7 +287,7 @@ impl Partition {
                 .expect("there are incidents");
             if !self.incidents[oldest].is_closed() {
                 self.incidents[oldest].close();
-                self.tell(oldest, "closed", None, config, say);
+                self.tell(oldest, "closed", Because::Time, config, say);
             }
             self.incidents.remove(oldest);
         }
@@ -297,7 +297,7 @@ impl Partition {
         &mut self,
         index: usize,
         mut change: &'static str,
-        anomaly: Option<&v1::Anomaly>,
+        because: Because<'_>,
         config: &Config,
         say: &mut Say<'_>,
     ) {
@@ -313,7 +313,7 @@ impl Partition {
         let alert = v1::Alert {
             partition: say.partition,
             sequence: self.sequence,
-            ..incident.tell(change, anomaly, say.now_us, config)
+            ..incident.tell(change, because, say.now_us, config)
         };
         say.out.store(&alert);
         say.out.publish(alert);

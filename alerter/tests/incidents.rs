@@ -166,6 +166,8 @@ fn sequences_are_dense_and_an_act_counts_once() {
     let places: Vec<(u64, u32)> = alerts.iter().map(|alert| (alert.sequence, alert.revision)).collect();
     assert_eq!(places, [(1, 1), (2, 2), (3, 3)]);
     assert_eq!((alerts[1].change.as_str(), alerts[1].acknowledged_by.as_str()), ("acknowledged", "operator"));
+    let acts: Vec<&str> = alerts.iter().map(|alert| alert.act.as_str()).collect();
+    assert_eq!(acts, ["", "act", ""]);
 }
 
 #[test]

@@ -168,23 +168,15 @@ impl Front {
         let act = v1::Act { id: random_id()?, time_us: wall_clock(), ..act };
         let mut live = self.hub.alerts();
         let (context, partition) = (self.context.clone(), topics::partition_of(&act.site));
-        let (alert, subject) = (act.alert.clone(), act.subject.clone());
-        let acknowledges = act.kind() == v1::ActKind::Acknowledge;
+        let (id, alert) = (act.id.clone(), act.alert.clone());
         spawn_blocking(move || context.publish(act, partition, &Writer::ANYBODY))
             .await
             .map_err(|_| Status::internal("publishing the act panicked"))?
             .map_err(|error| Status::unavailable(format!("publish the act: {error}")))?;
-        let is_answer = |found: &v1::Alert| {
-            let (change, by) = match acknowledges {
-                true => ("acknowledged", &found.acknowledged_by),
-                false => ("commented", &found.commented_by),
-            };
-            found.id == alert && found.change == change && *by == subject
-        };
         let revision = async {
             loop {
                 match live.recv().await {
-                    Ok(live) if is_answer(&live.alert) => return Some(v1::Alert::clone(&live.alert)),
+                    Ok(live) if live.alert.act == id => return Some(v1::Alert::clone(&live.alert)),
                     Ok(_) | Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return None,
                 }
@@ -207,7 +199,7 @@ impl Front {
         Ok(match latest.await?.map(|alert| alert.state()) {
             None => Status::failed_precondition("there is none of this id at this site"),
             Some(v1::AlertState::Closed) => Status::failed_precondition("the alert is over and was put away"),
-            Some(_) => Status::unavailable(
+            Some(_) => Status::deadline_exceeded(
                 "it is written down, but whoever keeps the alerts of this site has not answered yet: it counts \
                  once they do",
             ),

@@ -30,6 +30,8 @@ function title(code: Code): string {
       return "Already there";
     case Code.ResourceExhausted:
       return "Too much at once";
+    case Code.DeadlineExceeded:
+      return "Not answered yet";
     case Code.Unavailable:
     case Code.Unknown:
       return "The server cannot be reached";
