@@ -16,7 +16,6 @@ mod ingest;
 mod latency;
 mod overload;
 mod parts;
-mod recovery;
 mod report;
 mod rules;
 mod wake;
@@ -46,8 +45,6 @@ enum Benchmark {
     /// Facts of many cameras through Kafka, the store, an alerter and its subscribers: what arrives, and what it costs;
     /// needs servers
     Facts(facts::Options),
-    /// How long cameras go without detections when a stage's process is killed; needs servers
-    Recovery(recovery::Options),
     /// CPU time of a message through a camera's rules, and the size of what they remember
     Rules(rules::Options),
     /// CPU time of a search of the gallery, against a scan of full vectors and against reading the memory; time to load one
@@ -110,7 +107,6 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Latency(options) => latency::run(&options),
         Benchmark::Hop(options) => hop::run(&options),
         Benchmark::Facts(options) => facts::run(&options),
-        Benchmark::Recovery(options) => recovery::run(&options),
         Benchmark::Rules(options) => rules::run(&options),
         Benchmark::Gallery(options) => gallery::run(&options),
         Benchmark::All(options) => {
