@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Calm,
     /// kill -9 of ingest, five times, with a restart
     F1,
+    /// kill -9 of one of two ingests, without a restart
+    F1Alone,
     /// kill -9 of the detector, five times at random points, with a restart
     F2,
     /// kill -9 of one of two detectors, without a restart
@@ -73,6 +75,7 @@ impl Fault {
     /// Who runs when the fault begins.
     pub(crate) fn processes(self) -> &'static [&'static str] {
         match self {
+            Self::F1Alone => &["alerter-1", "detector-1", "cloaker-1", "ingest-1", "ingest-2"],
             Self::F2Alone | Self::F11 => &["alerter-1", "detector-1", "detector-2", "cloaker-1", "ingest-1"],
             Self::F5 | Self::F29 => &["alerter-1", "alerter-2", "detector-1", "cloaker-1", "ingest-1"],
             // It is ingest that is played.
@@ -88,6 +91,12 @@ impl Fault {
             Self::F22 => 200,
             _ => 4,
         }
+    }
+
+    /// Whether somebody acknowledges and comments on alerts. Not where the servers' core is full, nor where files are looked
+    /// at and nobody listens.
+    pub(crate) fn has_operator(self) -> bool {
+        !matches!(self, Self::F21 | Self::F24)
     }
 
     pub(crate) fn limits(self) -> Limits {
@@ -107,7 +116,7 @@ impl Fault {
             Self::F7 => Limits { stall: seconds(DELIVERY_S + session + 5), back: seconds(15), ..none },
             Self::F7Three => Limits { stall: seconds(DELIVERY_S + session + 5), ..none },
             Self::F10 => Limits { stall: seconds(session + 3), switches: Some(1.2), ..none },
-            Self::F13 | Self::F13Three | Self::F29 => others,
+            Self::F1Alone | Self::F13 | Self::F13Three | Self::F29 => others,
             _ => none,
         }
     }

@@ -102,7 +102,11 @@ pub(crate) struct Alert {
     pub(crate) revision: u32,
     pub(crate) partition: u32,
     pub(crate) sequence: u64,
+    pub(crate) site: String,
     pub(crate) count: u32,
+    /// The act that made this revision, empty when none did, and the latest words.
+    pub(crate) act: String,
+    pub(crate) comment: String,
     /// Anomalies that it names: the latest, and those of its time line.
     pub(crate) anomalies: Vec<String>,
 }
@@ -124,6 +128,24 @@ pub(crate) struct Told {
     pub(crate) connection: u32,
     /// None where it only connected.
     pub(crate) alert: Option<Alert>,
+}
+
+/// What an operator said of an alert, in words that nothing else has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Act {
+    pub(crate) at_us: i64,
+    pub(crate) alert: String,
+    pub(crate) words: String,
+    pub(crate) answer: Answer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// The revision that came of it.
+    Revision(u32),
+    /// It counts once the alert's owner is there.
+    WrittenDown,
+    Failed(String),
 }
 
 /// What the run did, and when.

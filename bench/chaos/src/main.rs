@@ -12,6 +12,7 @@ mod judge;
 mod ledger;
 mod listener;
 mod logins;
+mod operator;
 mod plant;
 mod record;
 mod report;

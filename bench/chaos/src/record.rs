@@ -96,7 +96,10 @@ pub(crate) fn alert(alert: &v1::Alert) -> Alert {
         revision: alert.revision,
         partition: alert.partition,
         sequence: alert.sequence,
+        site: alert.site.clone(),
         count: alert.count,
+        act: alert.act.clone(),
+        comment: alert.comment.clone(),
         anomalies,
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, ensure};
 use cortex_camera::{Camera, CameraOptions};
 use cortex_fleet::{Fleet, Servers as Addresses, affinity};
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, task::JoinHandle};
 
 use crate::{
     burst, clip,
@@ -21,6 +21,7 @@ use crate::{
     full, garbage,
     ledger::{Book, Happened, Phase},
     listener::Listener,
+    operator,
     plant::{self, Plant, SESSION},
     rows,
     scene::Scene,
@@ -121,6 +122,8 @@ pub(crate) fn run(
         port,
         clip: clips.first().cloned(),
         told: Book::open(folder, "told")?,
+        acts: Book::open(folder, "acts")?,
+        operator: None,
         runtime: &runtime,
         expected: clips.len(),
     };
@@ -150,6 +153,8 @@ struct Run<'a> {
     port: u16,
     clip: Option<PathBuf>,
     told: Book,
+    acts: Book,
+    operator: Option<JoinHandle<()>>,
     runtime: &'a Runtime,
     /// Cameras that are to be analysed.
     expected: usize,
@@ -174,6 +179,10 @@ impl Run<'_> {
         } else {
             ensure!(self.wakes(PATIENCE), "only {} cameras began", self.scene.awake(AWAKE));
             self.plant.phase(Phase::Steady)?;
+            self.operator = fault.has_operator().then(|| {
+                let (doors, scene) = (self.plant.doors.clone(), Arc::clone(&self.scene));
+                operator::start(self.runtime, doors, scene, self.acts.clone())
+            });
             thread::sleep(STEADY);
             self.plant.phase(Phase::Fault)?;
             self.inject(fault)?;
@@ -221,10 +230,8 @@ impl Run<'_> {
             Fault::Calm => thread::sleep(seconds(60)),
             Fault::F1 => self.kill_again_and_again("ingest-1")?,
             Fault::F2 => self.kill_again_and_again("detector-1")?,
-            Fault::F2Alone => {
-                self.plant.kill("detector-1")?;
-                thread::sleep(SESSION * 4);
-            }
+            Fault::F1Alone => self.kill_for_good("ingest-1")?,
+            Fault::F2Alone => self.kill_for_good("detector-1")?,
             Fault::F4 => {
                 self.look_on()?;
                 for _ in 0..3 {
@@ -298,6 +305,12 @@ impl Run<'_> {
         Ok(())
     }
 
+    fn kill_for_good(&mut self, instance: &str) -> anyhow::Result<()> {
+        self.plant.kill(instance)?;
+        thread::sleep(SESSION * 4);
+        Ok(())
+    }
+
     /// Somebody looks at the live view from now on, until the run ends.
     fn look_on(&self) -> anyhow::Result<()> {
         let door = self.plant.doors.any(0).context("no alerter listens")?;
@@ -338,6 +351,9 @@ impl Run<'_> {
 
     /// Ends one after the other, so that nothing is on its way when the last has ended.
     fn end(&mut self) -> anyhow::Result<()> {
+        if let Some(operator) = self.operator.take() {
+            operator.abort();
+        }
         let (alerters, others): (Vec<String>, Vec<String>) =
             self.plant.instances().into_iter().partition(|instance| instance.starts_with("alerter"));
         for instance in others {

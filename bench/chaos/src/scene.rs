@@ -8,13 +8,15 @@ use std::{
 
 use crate::ledger::{Body, Message, Outcome};
 
-/// When each camera was last seen by a detector.
+/// When each camera was last seen by a detector, and the newest alert.
 #[derive(Debug, Default)]
 pub(crate) struct Scene(Mutex<Heard>);
 
 #[derive(Debug, Default)]
 struct Heard {
     seen: BTreeMap<String, Instant>,
+    /// Site and id.
+    alert: Option<(String, String)>,
 }
 
 impl Scene {
@@ -23,15 +25,22 @@ impl Scene {
     }
 
     pub(crate) fn heard(&self, message: &Message) {
-        if let Body::Seen(seen) = &message.body
-            && seen.outcome == Outcome::Processed
-        {
-            self.heard_of().seen.insert(seen.camera.clone(), Instant::now());
+        match &message.body {
+            Body::Seen(seen) if seen.outcome == Outcome::Processed => {
+                self.heard_of().seen.insert(seen.camera.clone(), Instant::now());
+            }
+            Body::Alert(alert) => self.heard_of().alert = Some((alert.site.clone(), alert.id.clone())),
+            _ => {}
         }
     }
 
     /// Cameras of which a picture was analysed within this time.
     pub(crate) fn awake(&self, within: Duration) -> usize {
         self.heard_of().seen.values().filter(|seen| seen.elapsed() < within).count()
+    }
+
+    /// Site and id of the alert that was told of last.
+    pub(crate) fn newest_alert(&self) -> Option<(String, String)> {
+        self.heard_of().alert.clone()
     }
 }

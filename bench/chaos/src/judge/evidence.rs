@@ -4,7 +4,7 @@ use std::{collections::HashMap, fs, path::Path};
 
 use cortex_proto::topics;
 
-use crate::ledger::{Body, Frame, Happened, Message, Moment, Phase, Row, Seen, Told, Vital, read};
+use crate::ledger::{Act, Body, Frame, Happened, Message, Moment, Phase, Row, Seen, Told, Vital, read};
 
 /// A run's ledger.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,7 @@ pub(crate) struct Evidence {
     pub(crate) outdated: usize,
     pub(crate) rows: Vec<Row>,
     pub(crate) told: Vec<Told>,
+    pub(crate) acts: Vec<Act>,
     pub(crate) history: Vec<Moment>,
     pub(crate) vitals: Vec<Vital>,
     /// What each process said of itself, by instance.
@@ -39,6 +40,7 @@ impl Evidence {
             outdated,
             rows: read(folder, "rows")?,
             told: read(folder, "told")?,
+            acts: read(folder, "acts")?,
             history: read(folder, "history")?,
             vitals: read(folder, "vitals")?,
             logs,

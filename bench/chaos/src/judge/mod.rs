@@ -1,6 +1,7 @@
 //! The judge: reads what was written down of a run and says what holds. It knows nothing of the run but that, and nothing of
 //! Cortex but its messages.
 
+mod acts;
 mod conservation;
 mod delivery;
 mod events;
@@ -56,6 +57,9 @@ pub(crate) fn judge(
         checks.extend(conservation::judge(evidence));
     }
     checks.extend(facts::judge(evidence, followed));
+    if fault.has_operator() {
+        checks.push(acts::judge(evidence));
+    }
     checks.extend(delivery::judge(evidence));
     checks.extend(vitals::judge(evidence));
     let (switches, told) = events::judge(evidence, truth, fault.limits().switches, calm);

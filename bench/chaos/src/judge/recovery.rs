@@ -132,7 +132,8 @@ fn pictures(evidence: &Evidence) -> impl Iterator<Item = (&str, i64)> {
 }
 
 /// Seconds until an alerter that was started then told something: the first revision in a higher term than its partition
-/// had before, since whoever goes on begins a term. The time without an anomaly to tell of is not the alerter's.
+/// had before, since whoever goes on begins a term. The time without an anomaly to tell of is not the alerter's, nor that of an operator
+/// who says nothing.
 fn first_revision(evidence: &Evidence, from_us: i64) -> f64 {
     let mut known: BTreeMap<&str, i64> = BTreeMap::new();
     let mut before: BTreeMap<i32, u64> = BTreeMap::new();
@@ -146,7 +147,8 @@ fn first_revision(evidence: &Evidence, from_us: i64) -> f64 {
                 before.insert(message.partition, message.term);
             }
             Body::Alert(alert)
-                if before.get(&message.partition).is_some_and(|term| message.term > *term)
+                if alert.act.is_empty()
+                    && before.get(&message.partition).is_some_and(|term| message.term > *term)
                     && first.is_none_or(|(first, _)| message.at_us < first.at_us) =>
             {
                 first = Some((message, alert.anomalies.as_slice()));
