@@ -58,6 +58,9 @@ pub struct Topic {
 /// Partitions of every topic, whatever the number of workers. Changing it is a migration.
 pub const PARTITIONS: u32 = 64;
 
+/// Longer than a process of a group may be away before another has its partitions and is ready.
+const LOOK_BACK: Duration = Duration::from_secs(30);
+
 const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60 * MINUTE;
 
@@ -128,6 +131,12 @@ impl Class {
 }
 
 impl Topic {
+    /// How far before the newest picture a reader begins to whom a partition is new. Of a face only its best views are sent, so
+    /// whoever goes on for a recognizer that died still needs those of the people before the cameras, but of nothing else.
+    pub fn looks_back(&self) -> Duration {
+        if self.noun == CHIPS.noun { LOOK_BACK } else { Duration::ZERO }
+    }
+
     /// Whether it is encrypted wherever it leaves the process: faces, picked out of their pictures.
     pub fn is_sealed(&self) -> bool {
         self.noun == CHIPS.noun

@@ -143,6 +143,32 @@ fn whoever_comes_hears_the_newest_that_was_asked() {
 }
 
 #[test]
+fn a_face_that_came_while_nobody_read_is_read_by_whoever_comes() {
+    let sealed = Settings { key: Key::parse(&"5a".repeat(32)).map(Arc::new), ..settings(&unique("faces")) };
+    let bus = Kafka::open(sealed).unwrap();
+    let chip = |track| {
+        let frame = Some(v1::FrameId { camera: "yard".into(), ..Default::default() });
+        v1::Chip { frame, track, ..Default::default() }
+    };
+    bus.publish(&[Outgoing::new(chip(7), 3)], &Writer::ANYBODY).unwrap();
+    let tracks = |heard: &[(String, Event)]| -> Vec<u64> {
+        let records = heard
+            .iter()
+            .filter_map(|(_, event)| if let Event::Records(records) = event { Some(records) } else { None });
+        let chips = records.flatten().filter(|record| record.topic.noun == topics::CHIPS.noun);
+        chips.map(|record| record.message::<v1::Chip>().unwrap().track).collect()
+    };
+    let mut member = bus.subscribe("faces", "0", &[&topics::CHIPS, &topics::DETECTIONS]).unwrap();
+    let heard = hear(&mut [("member", &mut *member)], |heard| !tracks(heard).is_empty());
+    assert_eq!(tracks(&heard), [7]);
+    // Whoever has its place after it died needs the face again: vectors are nowhere but in memory.
+    drop(member);
+    let mut next = bus.subscribe("faces", "1", &[&topics::CHIPS, &topics::DETECTIONS]).unwrap();
+    let heard = hear(&mut [("next", &mut *next)], |heard| !tracks(heard).is_empty());
+    assert_eq!(tracks(&heard), [7]);
+}
+
+#[test]
 fn a_partition_that_stays_stays_without_a_word() {
     let bus = Kafka::open(settings(&unique("killed"))).unwrap();
     let all = PARTITIONS as usize;

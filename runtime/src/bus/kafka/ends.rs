@@ -1,4 +1,4 @@
-//! Where partitions begin and end at this moment.
+//! Where partitions begin and end at this moment, and where they were at another.
 
 use std::{
     collections::HashMap,
@@ -20,8 +20,9 @@ pub(super) const YOUNG: Duration = Duration::from_secs(60);
 /// Between two tries while a topic is young.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// The first ([`Offset::Beginning`]) or the next ([`Offset::End`]) offset of every partition in a list. Partitions that
-/// have no leader are waited for as long as `patience`.
+/// The first ([`Offset::Beginning`]) or the next ([`Offset::End`]) offset of every partition in a list, or the first from a
+/// moment on ([`Offset::Offset`], in milliseconds since 1970), where there is any. Partitions that have no leader are waited
+/// for as long as `patience`.
 pub(super) fn offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     list: &TopicPartitionList,

@@ -4,7 +4,7 @@
 //! partitions meanwhile, and hears only what really changed.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -21,7 +21,10 @@ use rdkafka::{
 use tracing::{error, info};
 
 use super::{super::memory::Inbox, client::Ears, ends};
-use crate::bus::{Error, Event, Fence, Record};
+use crate::{
+    bus::{Error, Event, Fence, Record},
+    runner::wall_clock,
+};
 
 /// How long the group waits for this member's snapshots before partitions move.
 const SAVE: Duration = Duration::from_secs(2);
@@ -146,30 +149,45 @@ impl Group {
         self.ears.heard()
     }
 
-    /// Where pictures of partitions that are new to this member end now: what comes next is its own.
-    fn ends(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> HashMap<(String, i32), i64> {
-        let mut pictures = TopicPartitionList::new();
+    /// Where this member begins in pictures of partitions that are new to it: where they end now, or a little before.
+    fn begins(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        list: &TopicPartitionList,
+    ) -> HashMap<(String, i32), i64> {
+        let mut pictures: BTreeMap<Duration, TopicPartitionList> = BTreeMap::new();
         let held = self.room.lock().held.clone();
         for element in list.elements() {
-            if self
-                .topic(element.topic())
-                .is_some_and(|topic| matches!(topic.class, Class::Picture | Class::Batch))
+            if let Some(topic) = self.topic(element.topic())
+                && matches!(topic.class, Class::Picture | Class::Batch)
                 && !held.contains(&(element.partition() as u32))
             {
+                let pictures = pictures.entry(topic.looks_back()).or_default();
                 pictures.add_partition(element.topic(), element.partition());
             }
         }
-        if pictures.count() == 0 {
-            return HashMap::new();
+        let mut begins = HashMap::new();
+        for (back, pictures) in pictures {
+            let from = match back.as_millis() as i64 {
+                0 => Offset::End,
+                back_ms => Offset::Offset(wall_clock() / 1000 - back_ms),
+            };
+            match ends::offsets(consumer, &pictures, from, SAVE) {
+                Ok(found) => begins.extend(found),
+                Err(problem) => {
+                    info!(group = self.name, error = %problem, "pictures are taken from whenever the cluster answers");
+                }
+            }
         }
-        ends::offsets(consumer, &pictures, Offset::End, SAVE).unwrap_or_else(|problem| {
-            info!(group = self.name, error = %problem, "pictures are taken from whenever the cluster answers");
-            HashMap::new()
-        })
+        begins
     }
 
     /// These partitions, each where this member is to go on in it.
-    fn assigned(&self, list: &TopicPartitionList, ends: &HashMap<(String, i32), i64>) -> TopicPartitionList {
+    fn assigned(
+        &self,
+        list: &TopicPartitionList,
+        begins: &HashMap<(String, i32), i64>,
+    ) -> TopicPartitionList {
         let mut state = self.room.lock();
         if state.revoked.take().is_some_and(|since| since.elapsed() >= self.session) {
             // So long without a heartbeat: somebody else may have had them meanwhile.
@@ -190,7 +208,7 @@ impl Group {
                 (None, Class::Latest) => Offset::Beginning,
                 (None, Class::Picture | Class::Batch) => {
                     let place = (element.topic().to_owned(), element.partition());
-                    ends.get(&place).map_or(Offset::End, |end| Offset::Offset(*end))
+                    begins.get(&place).map_or(Offset::End, |begin| Offset::Offset(*begin))
                 }
             };
             if let Err(problem) = fresh.add_partition_offset(element.topic(), element.partition(), offset) {
@@ -297,8 +315,8 @@ impl ConsumerContext for Group {
         let moved = match code {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 self.rebalances.add(1, &[KeyValue::new("group", self.name.clone())]);
-                let ends = self.ends(consumer, list);
-                let own = self.assigned(list, &ends);
+                let begins = self.begins(consumer, list);
+                let own = self.assigned(list, &begins);
                 // A partition that was paused when it went is paused when it comes.
                 consumer.assign(&own).and_then(|()| consumer.resume(&own))
             }
