@@ -42,7 +42,7 @@ const PICTURES: usize = 1_590;
 /// Sends what shows how much fits, far too much, little, and again what shows how much fits: the machine may be another by
 /// then.
 pub(crate) fn run(plant: &mut Plant<'_>, setting: &Setting) -> anyhow::Result<()> {
-    let clips = clip::clips(&setting.clip, &setting.clips, setting.cameras)?;
+    let clips = clip::clips(&setting.clip, &setting.clips, setting.cameras, None)?;
     let pictures = pictures(clips.first().context("there is a clip")?)?;
     let (brokers, prefix) = (plant.fleet.servers.kafka.clone(), plant.fleet.name.clone());
     let places = broker::partitions(&brokers, &prefix, CAMERAS)?;
@@ -124,7 +124,7 @@ fn pictures(clip: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
         let picture = sample.buffer().context("a sample without a picture")?.map_readable()?;
         for _ in 0..PACE {
             let stamp = Stamp { camera: 0, number: pictures.len() as u16 };
-            source.push_buffer(gst::Buffer::from_mut_slice(clip::stamped(stamp, &picture)))?;
+            source.push_buffer(gst::Buffer::from_mut_slice(clip::stamped(stamp, picture.to_vec())))?;
             let sample = encoded.pull_sample()?;
             pictures.push(sample.buffer().context("a sample without a picture")?.map_readable()?.to_vec());
         }

@@ -10,7 +10,10 @@ use anyhow::{Context, anyhow};
 use gstreamer::{self as gst, prelude::*};
 use gstreamer_app::{AppSink, AppSrc};
 
-use crate::stamp::{self, Stamp};
+use crate::{
+    guest::Guest,
+    stamp::{self, Stamp},
+};
 
 /// Pictures a second.
 pub(crate) const RATE: u64 = 10;
@@ -19,15 +22,22 @@ pub(crate) const SIZE: (usize, usize) = (768, 576);
 /// How long an encoder may take to end.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(120);
 
-/// The clip of each of so many cameras, made where they are not there yet.
-pub(crate) fn clips(demonstration: &Path, folder: &Path, cameras: u16) -> anyhow::Result<Vec<PathBuf>> {
+/// The clip of each of so many cameras, made where they are not there yet; the guest of this picture comes and goes in it.
+pub(crate) fn clips(
+    demonstration: &Path,
+    folder: &Path,
+    cameras: u16,
+    guest: Option<&Path>,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let name = if guest.is_some() { "guest" } else { "camera" };
     let paths: Vec<PathBuf> =
-        (0..cameras).map(|camera| folder.join(format!("camera-{camera}.mkv"))).collect();
+        (0..cameras).map(|camera| folder.join(format!("{name}-{camera}.mkv"))).collect();
     if paths.iter().all(|path| path.is_file()) {
         return Ok(paths);
     }
     gst::init()?;
     fs::create_dir_all(folder)?;
+    let guest = guest.map(Guest::open).transpose()?;
     let mut encoders = Vec::new();
     for path in &paths {
         encoders.push(Encoder::open(&path.with_extension("new"))?);
@@ -47,7 +57,11 @@ pub(crate) fn clips(demonstration: &Path, folder: &Path, cameras: u16) -> anyhow
         let buffer = sample.buffer().context("a sample without a picture")?;
         let picture = buffer.map_readable()?;
         for (camera, encoder) in (0..).zip(&encoders) {
-            encoder.take(Stamp { camera, number }, &picture)?;
+            let mut picture = picture.to_vec();
+            if let Some(guest) = &guest {
+                guest.draw(camera, number, &mut picture);
+            }
+            encoder.take(Stamp { camera, number }, picture)?;
         }
         number += 1;
     }
@@ -79,7 +93,7 @@ impl Encoder {
         Ok(Self { pipeline, source })
     }
 
-    fn take(&self, stamp: Stamp, picture: &[u8]) -> anyhow::Result<()> {
+    fn take(&self, stamp: Stamp, picture: Vec<u8>) -> anyhow::Result<()> {
         let mut buffer = gst::Buffer::from_mut_slice(stamped(stamp, picture));
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(gst::ClockTime::from_mseconds(u64::from(stamp.number) * 1000 / RATE));
@@ -104,8 +118,7 @@ impl Encoder {
 }
 
 /// A picture of I420 with a stamp.
-pub(crate) fn stamped(stamp: Stamp, picture: &[u8]) -> Vec<u8> {
-    let mut bytes = picture.to_vec();
+pub(crate) fn stamped(stamp: Stamp, mut bytes: Vec<u8>) -> Vec<u8> {
     let (luma, chroma) = bytes.split_at_mut(SIZE.0 * SIZE.1);
     stamp.draw(luma, SIZE.0);
     for plane in chroma.chunks_mut(SIZE.0 * SIZE.1 / 4) {

@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     F2,
     /// kill -9 of one of two detectors, without a restart
     F2Alone,
+    /// kill -9 of the recognizer, five times, with a restart
+    F3,
     /// kill -9 of the cloaker, three times, with a restart
     F4,
     /// kill -9 of one of two alerters while a hundred subscribers hold cursors, with a restart
@@ -77,6 +79,7 @@ impl Fault {
         match self {
             Self::F1Alone => &["alerter-1", "detector-1", "cloaker-1", "ingest-1", "ingest-2"],
             Self::F2Alone | Self::F11 => &["alerter-1", "detector-1", "detector-2", "cloaker-1", "ingest-1"],
+            Self::F3 => &["recognizer-1", "alerter-1", "detector-1", "cloaker-1", "ingest-1"],
             Self::F5 | Self::F29 => &["alerter-1", "alerter-2", "detector-1", "cloaker-1", "ingest-1"],
             // It is ingest that is played.
             Self::F21 => &["alerter-1", "detector-1"],
@@ -111,7 +114,7 @@ impl Fault {
             Self::F2Alone | Self::F11 => Limits { switches: Some(1.2), ..others },
             // Its word is the live view, which is there while somebody looks.
             Self::F4 => Limits { back: seconds(5), ..others },
-            Self::F5 => Limits { restart: Some(3.0), ..others },
+            Self::F3 | Self::F5 => Limits { restart: Some(3.0), ..others },
             // First a fact waits for the broker as long as a client tries, and partitions may move after that.
             Self::F7 => Limits { stall: seconds(DELIVERY_S + session + 5), back: seconds(15), ..none },
             Self::F7Three => Limits { stall: seconds(DELIVERY_S + session + 5), ..none },

@@ -34,6 +34,7 @@ pub(crate) enum Body {
     Seen(Seen),
     Anomaly(Anomaly),
     Alert(Alert),
+    Identity(Identity),
     Dead {
         stage: String,
         topic: String,
@@ -104,11 +105,25 @@ pub(crate) struct Alert {
     pub(crate) sequence: u64,
     pub(crate) site: String,
     pub(crate) count: u32,
+    /// It was put away: nobody can say anything of it any more.
+    pub(crate) closed: bool,
     /// The act that made this revision, empty when none did, and the latest words.
     pub(crate) act: String,
     pub(crate) comment: String,
     /// Anomalies that it names: the latest, and those of its time line.
     pub(crate) anomalies: Vec<String>,
+}
+
+/// What was decided of somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    pub(crate) id: String,
+    pub(crate) camera: String,
+    pub(crate) track: u64,
+    /// Empty where nobody is known.
+    pub(crate) person: String,
+    pub(crate) epoch: u64,
+    pub(crate) seq: u64,
 }
 
 /// A row of the store.
@@ -117,6 +132,7 @@ pub(crate) enum Row {
     Seen(Seen),
     Anomaly(Anomaly),
     Alert(Alert),
+    Identity(Identity),
 }
 
 /// What a subscriber was told.

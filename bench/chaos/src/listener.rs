@@ -27,8 +27,14 @@ use crate::{
 };
 
 /// What is read.
-const TOPICS: [&Topic; 5] =
-    [&topics::FRAMES, &topics::DETECTIONS, &topics::ANOMALIES, &topics::ALERTS, &topics::DEAD];
+const TOPICS: [&Topic; 6] = [
+    &topics::FRAMES,
+    &topics::DETECTIONS,
+    &topics::ANOMALIES,
+    &topics::IDENTITIES,
+    &topics::ALERTS,
+    &topics::DEAD,
+];
 const POLL: Duration = Duration::from_millis(100);
 /// When nothing came for so long, everything was read.
 const QUIET: Duration = Duration::from_secs(3);

@@ -8,6 +8,7 @@ mod dice;
 mod fault;
 mod full;
 mod garbage;
+mod guest;
 mod judge;
 mod ledger;
 mod listener;

@@ -23,6 +23,8 @@ use crate::{
 
 /// `bus.session_s` of every process.
 pub(crate) const SESSION: Duration = Duration::from_secs(6);
+/// Whom alerters ask about people.
+const RECOGNIZER: &str = "recognizer-1";
 /// How long a process may take to drain.
 const DRAIN: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(1);
@@ -67,19 +69,32 @@ pub(crate) struct Plant<'a> {
     stop: Arc<AtomicBool>,
 }
 
-/// The configuration of cameras by id and address, each a site of its own.
+/// The configuration of cameras by id and address, each a site of its own; `faces` are recognised or not looked for.
 pub(crate) fn config(
     path: &Path,
     models: &Path,
     rate: f32,
+    faces: bool,
     cameras: &[(String, String)],
 ) -> anyhow::Result<()> {
     // An anomaly is an alert's revision at once, so that each can be looked for among what was told, and nothing is told by
-    // time alone, which could be in the moment in which the alerter ends. No faces, and no judgement of the picture: neither is
-    // what faults are put into, and a clip that is repeated is a fault of the picture.
+    // time alone, which could be in the moment in which the alerter ends. No judgement of the picture: a clip that is repeated
+    // is a fault of it.
+    let (recognition, face_long_side) = if faces {
+        let keys = path.with_file_name("master.key");
+        let sealed = "c0".repeat(32);
+        let text = format!(
+            "profile = \"research\"\n[keys]\npath = {keys:?}\n[bus]\nkey = \"{sealed}\"\n\
+             [recognizer]\nenabled = true\nshots = 1\n"
+        );
+        (text, 640)
+    } else {
+        (String::new(), 0)
+    };
     let mut text = format!(
-        "[infer]\nmodels = {models:?}\nproviders = [\"cpu\"]\nprecision = \"int8\"\n\
-         [ingest]\nrate = {rate:?}\nidle = \"off\"\nhealth = false\n[detector]\nface_long_side = 0\n\
+        "{recognition}[infer]\nmodels = {models:?}\nproviders = [\"cpu\"]\nprecision = \"int8\"\n\
+         [ingest]\nrate = {rate:?}\nidle = \"off\"\nhealth = false\n[detector]\n\
+         face_long_side = {face_long_side}\n\
          [alerter]\ngroup_s = 0.0\ncooldown_s = 0.0\nflapping_count = 1000000\n\
          close_after_s = 86400.0\n{RULES}"
     );
@@ -165,6 +180,9 @@ impl<'a> Plant<'a> {
         self.say(Happened::Started { instance: instance.to_owned() })?;
         let mut command = self.fleet.command(instance);
         command.envs(self.settings.iter().cloned()).env("CORTEX__BUS__INSTANCE", instance).arg(stage);
+        if let Some(recognizer) = self.running.get(RECOGNIZER) {
+            command.env("CORTEX__STAGES__RECOGNIZER", format!("http://{}", recognizer.address));
+        }
         let running = Running::start(&mut command)?;
         self.say(Happened::Ready { instance: instance.to_owned() })?;
         if stage == "alerter" {
@@ -173,6 +191,22 @@ impl<'a> Plant<'a> {
         self.watch(instance, Some(running.id()));
         self.running.insert(instance.to_owned(), running);
         Ok(())
+    }
+
+    /// Puts whoever is on this picture on a list of people who are known at once.
+    pub(crate) fn enrol(&self, picture: &Path) -> anyhow::Result<()> {
+        let alerter = self.running.get("alerter-1").context("no alerter runs")?;
+        let command = |words: &str| {
+            let mut command = self.fleet.command("alerter-1");
+            command.env("CORTEX__LISTEN__ADDRESS", &alerter.address).args(words.split(' '));
+            command
+        };
+        child::run(command(
+            "watchlist set staff --purpose access --legal-basis consent --owner porter --without-confirmation",
+        ))?;
+        let mut enroll = command("enroll Eileen --list staff");
+        enroll.arg(picture);
+        child::run(enroll).map(drop)
     }
 
     /// Ends it as a power cut would.
@@ -208,7 +242,7 @@ impl<'a> Plant<'a> {
 
     /// Every process that runs, in the order in which they are to end: those that make first.
     pub(crate) fn instances(&self) -> Vec<String> {
-        let order = ["ingest", "detector", "cloaker", "alerter"];
+        let order = ["ingest", "detector", "recognizer", "cloaker", "alerter"];
         let mut all: Vec<String> = self.running.keys().cloned().collect();
         all.sort_by_key(|instance| order.iter().position(|stage| instance.starts_with(stage)));
         all

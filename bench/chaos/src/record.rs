@@ -4,7 +4,7 @@ use cortex_proto::{Message as _, topics, v1};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    ledger::{Alert, Anomaly, Body, Frame, Outcome, Seen},
+    ledger::{Alert, Anomaly, Body, Frame, Identity, Outcome, Seen},
     stamp::Stamp,
 };
 
@@ -21,6 +21,9 @@ pub(crate) fn body(noun: &str, bytes: &[u8]) -> Body {
         }
         noun if noun == topics::ALERTS.noun => {
             v1::Alert::decode(bytes).ok().map(|alert| Body::Alert(self::alert(&alert)))
+        }
+        noun if noun == topics::IDENTITIES.noun => {
+            v1::Identity::decode(bytes).ok().map(|identity| Body::Identity(self::identity(&identity)))
         }
         _ => v1::Dead::decode(bytes).ok().map(|dead| Body::Dead {
             stage: dead.stage,
@@ -98,9 +101,22 @@ pub(crate) fn alert(alert: &v1::Alert) -> Alert {
         sequence: alert.sequence,
         site: alert.site.clone(),
         count: alert.count,
+        closed: alert.state() == v1::AlertState::Closed,
         act: alert.act.clone(),
         comment: alert.comment.clone(),
         anomalies,
+    }
+}
+
+pub(crate) fn identity(identity: &v1::Identity) -> Identity {
+    let frame = identity.frame.clone().unwrap_or_default();
+    Identity {
+        id: identity.id.clone(),
+        camera: identity.camera.clone(),
+        track: identity.track,
+        person: identity.person.clone(),
+        epoch: frame.epoch,
+        seq: frame.seq,
     }
 }
 

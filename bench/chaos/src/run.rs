@@ -69,7 +69,8 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
     let scratch = tempfile::tempdir()?;
-    let mut clips = clip::clips(&setting.clip, &setting.clips, setting.cameras)?;
+    let guest = (fault == Fault::F3).then(|| setting.models.join("../golden/astronaut.png"));
+    let mut clips = clip::clips(&setting.clip, &setting.clips, setting.cameras, guest.as_deref())?;
     if fault == Fault::F21 {
         clips.clear();
     }
@@ -90,7 +91,7 @@ pub(crate) fn run(
         _ => {}
     }
     let config = scratch.path().join("cortex.toml");
-    plant::config(&config, &setting.models.canonicalize()?, setting.rate, &all)?;
+    plant::config(&config, &setting.models.canonicalize()?, setting.rate, guest.is_some(), &all)?;
     let addresses = Addresses { kafka: servers.kafka()?.to_owned(), cql: servers.cql()?.to_owned() };
     let name = format!("chaos{:?}x{}", fault, setting.seed % 1_000_000).to_lowercase();
     let fleet = Fleet {
@@ -121,6 +122,7 @@ pub(crate) fn run(
         dice: Dice(setting.seed),
         port,
         clip: clips.first().cloned(),
+        guest,
         told: Book::open(folder, "told")?,
         acts: Book::open(folder, "acts")?,
         operator: None,
@@ -152,6 +154,8 @@ struct Run<'a> {
     dice: Dice,
     port: u16,
     clip: Option<PathBuf>,
+    /// A picture of somebody who is to be recognised.
+    guest: Option<PathBuf>,
     told: Book,
     acts: Book,
     operator: Option<JoinHandle<()>>,
@@ -165,6 +169,9 @@ impl Run<'_> {
         self.plant.phase(Phase::WarmUp)?;
         for instance in fault.processes() {
             self.plant.start(instance)?;
+        }
+        if let Some(guest) = &self.guest {
+            self.plant.enrol(guest)?;
         }
         for number in 0..fault.subscribers() {
             // The first stays; every other leaves now and then, and comes back with its cursor.
@@ -232,16 +239,10 @@ impl Run<'_> {
             Fault::F2 => self.kill_again_and_again("detector-1")?,
             Fault::F1Alone => self.kill_for_good("ingest-1")?,
             Fault::F2Alone => self.kill_for_good("detector-1")?,
+            Fault::F3 => self.kill_now_and_then("recognizer-1", 5)?,
             Fault::F4 => {
                 self.look_on()?;
-                for _ in 0..3 {
-                    // As long as it may take at least, so that the view is back before the next death.
-                    thread::sleep(self.dice.between(seconds(6), seconds(10)));
-                    self.plant.kill("cloaker-1")?;
-                    thread::sleep(seconds(1));
-                    self.plant.start("cloaker-1")?;
-                }
-                thread::sleep(seconds(6));
+                self.kill_now_and_then("cloaker-1", 3)?;
             }
             Fault::F5 => {
                 for instance in ["alerter-1", "alerter-2"] {
@@ -296,13 +297,27 @@ impl Run<'_> {
     fn kill_again_and_again(&mut self, instance: &str) -> anyhow::Result<()> {
         for _ in 0..5 {
             thread::sleep(self.dice.between(Duration::from_secs(2), Duration::from_secs(6)));
-            self.plant.kill(instance)?;
-            // What was on its way is not taken for the word of its successor.
-            thread::sleep(Duration::from_secs(1));
-            self.plant.start(instance)?;
+            self.kill_and_start(instance)?;
             self.wakes(Duration::from_secs(20));
         }
         Ok(())
+    }
+
+    /// Each time after as long as it may take to be back at least.
+    fn kill_now_and_then(&mut self, instance: &str, times: u32) -> anyhow::Result<()> {
+        for _ in 0..times {
+            thread::sleep(self.dice.between(Duration::from_secs(6), Duration::from_secs(10)));
+            self.kill_and_start(instance)?;
+        }
+        thread::sleep(Duration::from_secs(6));
+        Ok(())
+    }
+
+    fn kill_and_start(&mut self, instance: &str) -> anyhow::Result<()> {
+        self.plant.kill(instance)?;
+        // What was on its way is not taken for the word of its successor.
+        thread::sleep(Duration::from_secs(1));
+        self.plant.start(instance)
     }
 
     fn kill_for_good(&mut self, instance: &str) -> anyhow::Result<()> {

@@ -29,7 +29,9 @@ impl Scene {
             Body::Seen(seen) if seen.outcome == Outcome::Processed => {
                 self.heard_of().seen.insert(seen.camera.clone(), Instant::now());
             }
-            Body::Alert(alert) => self.heard_of().alert = Some((alert.site.clone(), alert.id.clone())),
+            Body::Alert(alert) if !alert.closed => {
+                self.heard_of().alert = Some((alert.site.clone(), alert.id.clone()))
+            }
             _ => {}
         }
     }
@@ -39,7 +41,7 @@ impl Scene {
         self.heard_of().seen.values().filter(|seen| seen.elapsed() < within).count()
     }
 
-    /// Site and id of the alert that was told of last.
+    /// Site and id of the open alert that was told of last.
     pub(crate) fn newest_alert(&self) -> Option<(String, String)> {
         self.heard_of().alert.clone()
     }

@@ -92,7 +92,7 @@ pub(super) fn judge(
     let doubles = all
         .iter()
         .enumerate()
-        .map(|(index, one)| all[index + 1..].iter().filter(|other| same_event(one, other)).count());
+        .map(|(index, one)| all[index + 1..].iter().filter(|other| same_event(evidence, one, other)).count());
     let doubles: usize = doubles.sum();
     let (right, again, beyond) = against(truth, &all, &numbers);
     let switches = switches(evidence, truth, &numbers);
@@ -130,14 +130,24 @@ pub(super) fn judge(
     (switches, checks)
 }
 
-/// The same rule about the same subject at overlapping times: the same track, or the same place at the same moment.
-fn same_event(one: &Anomaly, other: &Anomaly) -> bool {
+/// The same rule about the same subject at overlapping times: the same track, or the same place, unless one picture shows that
+/// these are two, of whom one walks behind the other.
+fn same_event(evidence: &Evidence, one: &Anomaly, other: &Anomaly) -> bool {
     if (&one.camera, &one.rule) != (&other.camera, &other.rule) {
         return false;
     }
     let overlap = one.began_us < other.time_us && other.began_us < one.time_us;
     let together = (one.time_us - other.time_us).abs() < ONCE_US;
-    one.track == other.track && (overlap || together) || together && overlap_of(one.place, other.place) >= ONE
+    let alike = || overlap_of(one.place, other.place) >= ONE && !seen_apart(evidence, one, other);
+    (overlap || together) && (one.track == other.track || alike())
+}
+
+fn seen_apart(evidence: &Evidence, one: &Anomaly, other: &Anomaly) -> bool {
+    let mut seen = evidence.seen().map(|(_, seen)| seen).filter(|seen| seen.camera == one.camera);
+    seen.any(|seen| {
+        let place = |of: u64| seen.tracks.iter().find(|(track, _)| *track == of).map(|(_, place)| *place);
+        place(one.track).zip(place(other.track)).is_some_and(|(one, other)| overlap_of(one, other) < ONE)
+    })
 }
 
 /// How many events are true and told once, told again within a round, and unknown to the truth. Only of rules that the truth is

@@ -8,6 +8,7 @@ mod events;
 mod evidence;
 mod facts;
 mod faults;
+mod identities;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,9 @@ pub(crate) fn judge(
     checks.extend(facts::judge(evidence, followed));
     if fault.has_operator() {
         checks.push(acts::judge(evidence));
+    }
+    if fault == Fault::F3 {
+        checks.push(identities::judge(evidence));
     }
     checks.extend(delivery::judge(evidence));
     checks.extend(vitals::judge(evidence));

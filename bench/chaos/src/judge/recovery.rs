@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Check, Evidence};
 use crate::{
     fault::Fault,
-    ledger::{Body, Happened, Message, Moment, Outcome, Phase},
+    ledger::{Body, Happened, Message, Moment, Outcome, Phase, Seen},
 };
 
 /// A process that was killed and started again.
@@ -87,10 +87,11 @@ fn restarts(history: &[Moment]) -> Vec<Restart<'_>> {
 }
 
 /// When what a stage does is seen again after a moment: a detection, also of ingest, whose pictures are for that; a live
-/// picture of the cloaker's; a revision of the alerter's.
+/// picture of the cloaker's; somebody known by the recognizer; a revision of the alerter's.
 fn words(evidence: &Evidence, stage: &str, from_us: i64) -> Back {
     match stage {
         "alerter" => Back { own: None, first: first_revision(evidence, from_us), all: None },
+        "recognizer" => Back { own: None, first: first_known(evidence, from_us), all: None },
         "cloaker" => of_cameras(evidence, from_us, pictures(evidence)),
         // What its predecessor published is no word of ingest's.
         "ingest" => of_cameras(evidence, from_us, detections(evidence, from_us)),
@@ -129,6 +130,22 @@ fn pictures(evidence: &Evidence) -> impl Iterator<Item = (&str, i64)> {
         }
         _ => None,
     })
+}
+
+/// Seconds until a recognizer that was started then knew somebody. The time without anybody to know is not its own.
+fn first_known(evidence: &Evidence, from_us: i64) -> f64 {
+    let known = evidence.messages.iter().filter_map(|message| match &message.body {
+        Body::Identity(identity) if message.at_us >= from_us && !identity.person.is_empty() => {
+            Some((message.at_us, identity))
+        }
+        _ => None,
+    });
+    let Some((at_us, identity)) = known.min_by_key(|(at_us, _)| *at_us) else { return f64::INFINITY };
+    let of_frame = |seen: &Seen| {
+        (&seen.camera, seen.epoch, seen.seq) == (&identity.camera, identity.epoch, identity.seq)
+    };
+    let seen = evidence.seen().find(|(_, seen)| of_frame(seen)).map(|(message, _)| message.at_us);
+    (at_us - seen.map_or(from_us, |seen| from_us.max(seen))) as f64 / 1e6
 }
 
 /// Seconds until an alerter that was started then told something: the first revision in a higher term than its partition

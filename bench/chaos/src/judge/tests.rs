@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     ledger::{
-        Act, Alert, Anomaly, Answer, Body, Frame, Happened, Message, Moment, Outcome, Phase, Row, Seen, Told,
-        Vital,
+        Act, Alert, Anomaly, Answer, Body, Frame, Happened, Identity, Message, Moment, Outcome, Phase, Row,
+        Seen, Told, Vital,
     },
     stamp::Stamp,
 };
@@ -59,6 +59,7 @@ fn alert(number: u64) -> Alert {
         sequence: number + 1,
         site: "site".into(),
         count: 1,
+        closed: false,
         act: String::new(),
         comment: String::new(),
         anomalies: vec![format!("anomaly-{number}")],
@@ -319,14 +320,25 @@ fn doubles_by_key_are_found() {
 #[test]
 fn doubles_by_event_are_found() {
     // Another id, another track, the same person at the same moment.
-    let double = found(|evidence| {
-        let again =
-            Anomaly { id: "anomaly-1b".into(), track: 8, time_us: anomaly(1).time_us + 1, ..anomaly(1) };
-        evidence.messages.push(message("anomalies", 904, 0, Body::Anomaly(again.clone())));
-        evidence.rows.push(Row::Anomaly(again));
-        evidence.told[1].alert.as_mut().unwrap().anomalies.push("anomaly-1b".into());
-    });
-    assert_eq!(double, ["doubles by event"]);
+    let told = |again: Anomaly, also_seen: Option<[f32; 4]>| {
+        found(|evidence| {
+            let id = again.id.clone();
+            evidence.messages.push(message("anomalies", 904, 0, Body::Anomaly(again.clone())));
+            evidence.rows.push(Row::Anomaly(again));
+            evidence.told[1].alert.as_mut().unwrap().anomalies.push(id);
+            let Some(Message { body: Body::Seen(seen), .. }) = of(evidence, "detections").nth(30) else {
+                return;
+            };
+            seen.tracks.extend(also_seen.map(|place| (8, place)));
+        })
+    };
+    let again = Anomaly { id: "anomaly-1b".into(), track: 8, time_us: anomaly(1).time_us + 1, ..anomaly(1) };
+    assert_eq!(told(again.clone(), None), ["doubles by event"]);
+    assert_eq!(told(again.clone(), Some([0.11, 0.1, 0.21, 0.3])), ["doubles by event"], "two boxes of one");
+    assert_eq!(told(again.clone(), Some([0.3, 0.1, 0.4, 0.3])), [""; 0], "one behind the other");
+    // Whoever stands somewhere is told of for all the time that they stood there.
+    let (began_us, time_us) = (anomaly(1).time_us - SECOND, anomaly(1).time_us + 5 * SECOND);
+    assert_eq!(told(Anomaly { began_us, time_us, ..again }, None), ["doubles by event"], "much later");
 }
 
 #[test]
@@ -417,6 +429,40 @@ fn an_alerter_that_does_not_go_on_is_found() {
     assert!(!recovers(33, 30, 2), "the other one said it");
     assert!(!recovers(35, 30, 3), "more than three times its start");
     assert!(recovers(41, 40, 3), "there was nothing to say before");
+}
+
+#[test]
+fn a_recognizer_that_forgets_or_does_not_go_on_is_found() {
+    // The guest comes every 24th picture that is analysed, eight times; one who comes after the recognizer's start is 99.
+    let identity = |n: u64| Identity {
+        id: format!("identity-{n}"),
+        camera: "camera-0".into(),
+        track: n,
+        person: "ada".into(),
+        epoch: 1,
+        seq: seen(n).seq,
+    };
+    let told = |at_s: i64, late: &[Identity]| {
+        let mut evidence = killed("recognizer-1");
+        let others = (0..8).map(|visit| identity(24 * visit + 3)).filter(|identity| identity.track != 99);
+        for (offset, identity) in (0..).zip(others.chain(late.iter().cloned())) {
+            let at_s = if identity.track == 99 { at_s } else { identity.seq as i64 / 9 };
+            let body = Body::Identity(identity.clone());
+            evidence.messages.push(message("identities", offset, at_s * SECOND, body));
+            evidence.rows.push(Row::Identity(identity));
+        }
+        evidence
+    };
+    let found = |evidence: &Evidence| missed(Fault::F3, evidence);
+    assert_eq!(found(&told(34, &[identity(99)])), [""; 0]);
+    assert_eq!(found(&told(37, &[identity(99)])), ["recovery"], "more than three times its start");
+    assert_eq!(found(&told(34, &[])), ["I2 identities"], "somebody came, and nobody knew them");
+    let otherwise = Identity { id: "identity-1".into(), ..identity(99) };
+    assert_eq!(found(&told(34, &[identity(99), otherwise])), ["I2 identities"], "known twice");
+    let mut lost = told(34, &[identity(99)]);
+    lost.rows.pop();
+    assert_eq!(found(&lost), ["I2 identities"], "not in the store");
+    assert_eq!(found(&killed("recognizer-1")), ["I2 identities", "recovery"], "nobody is known");
 }
 
 #[test]
