@@ -111,6 +111,7 @@ fn rows_live_as_long_as_their_table_keeps_them() {
             row(&table::DETECTIONS, 2, before(keeps.detections)),
             row(&table::DETECTIONS, 3, before(Duration::ZERO) + 10 * day.as_micros() as i64),
             row(&table::STILLS, 1, before(day)),
+            row(&table::VERDICTS, 1, before(day)),
             row(&table::PEOPLE, 1, before(100 * day)),
         ])
         .unwrap();
@@ -127,6 +128,7 @@ fn rows_live_as_long_as_their_table_keeps_them() {
     assert!(within(&lives[0], Duration::from_secs(100)), "{lives:?}");
     assert!(within(&lives[1], keeps.detections), "a clock that is ahead keeps nothing longer: {lives:?}");
     assert!(within(&life(&table::STILLS)[0], keeps.stills - day));
+    assert!(within(&life(&table::VERDICTS)[0], keeps.events - day), "a verdict goes with its alert");
     assert_eq!(life(&table::PEOPLE), [None], "state stays");
     let old = row(&table::ALERTS, 1, before(keeps.events * 2));
     assert!(store.insert(&old).unwrap());
