@@ -21,33 +21,63 @@ pub(super) fn judge(evidence: &Evidence, with_detections: bool) -> Vec<Check> {
     checks
 }
 
+/// Facts by id, held against their rows.
+pub(super) struct Facts<'a, T> {
+    pub(super) published: BTreeMap<&'a str, &'a T>,
+    pub(super) stored: usize,
+    pub(super) lost: usize,
+    pub(super) untold: usize,
+    /// Stored more than once.
+    pub(super) doubles: usize,
+    /// Published again, and how often of these otherwise.
+    pub(super) again: u64,
+    pub(super) changed: u64,
+}
+
+impl<'a, T: PartialEq> Facts<'a, T> {
+    pub(super) fn of(
+        messages: impl Iterator<Item = (&'a str, &'a T)>,
+        rows: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let mut published = BTreeMap::new();
+        let (mut again, mut changed) = (0, 0);
+        for (id, fact) in messages {
+            if let Some(before) = published.insert(id, fact) {
+                again += 1;
+                changed += u64::from(before != fact);
+            }
+        }
+        let mut stored: BTreeMap<&str, u64> = BTreeMap::new();
+        rows.for_each(|id| *stored.entry(id).or_default() += 1);
+        let lost = published.keys().filter(|id| !stored.contains_key(*id)).count();
+        let untold = stored.keys().filter(|id| !published.contains_key(*id)).count();
+        let doubles = stored.values().filter(|count| **count > 1).count();
+        Self { published, stored: stored.len(), lost, untold, doubles, again, changed }
+    }
+
+    pub(super) fn is_kept(&self) -> bool {
+        self.lost + self.untold + self.doubles == 0 && self.changed == 0
+    }
+}
+
 fn anomalies(evidence: &Evidence) -> Check {
-    let mut acknowledged: BTreeMap<&str, &Anomaly> = BTreeMap::new();
-    let (mut again, mut changed) = (0, 0);
-    for message in &evidence.messages {
-        let Body::Anomaly(anomaly) = &message.body else { continue };
-        if let Some(before) = acknowledged.insert(&anomaly.id, anomaly) {
-            again += 1;
-            changed += u64::from(before != anomaly);
-        }
-    }
-    let mut stored: BTreeMap<&str, u64> = BTreeMap::new();
-    for row in &evidence.rows {
-        if let Row::Anomaly(anomaly) = row {
-            *stored.entry(&anomaly.id).or_default() += 1;
-        }
-    }
-    let lost = acknowledged.keys().filter(|id| !stored.contains_key(*id)).count();
-    let untold = stored.keys().filter(|id| !acknowledged.contains_key(*id)).count();
-    let doubles = stored.values().filter(|count| **count > 1).count();
+    let messages = evidence.messages.iter().filter_map(|message| match &message.body {
+        Body::Anomaly(anomaly) => Some((anomaly.id.as_str(), anomaly)),
+        _ => None,
+    });
+    let rows = evidence.rows.iter().filter_map(|row| match row {
+        Row::Anomaly(anomaly) => Some(anomaly.id.as_str()),
+        _ => None,
+    });
+    let facts: Facts<'_, Anomaly> = Facts::of(messages, rows);
+    let Facts { stored, lost, untold, doubles, again, changed, .. } = facts;
     Check::new(
         "I2 anomalies",
-        lost + untold + doubles == 0 && changed == 0,
+        facts.is_kept(),
         format!(
-            "{} acknowledged, {} in the store; lost {lost}, never published {untold}, doubles by key {doubles}; published \
+            "{} acknowledged, {stored} in the store; lost {lost}, never published {untold}, doubles by key {doubles}; published \
              again {again}, then otherwise {changed}; {} messages of outdated writers, which every reader drops",
-            acknowledged.len(),
-            stored.len(),
+            facts.published.len(),
             evidence.outdated
         ),
     )

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Check, Evidence};
+use super::{Check, Evidence, facts::Facts};
 use crate::{
     guest,
     ledger::{Body, Identity, Outcome, Row},
@@ -16,45 +16,37 @@ const APART_US: i64 = 6_000_000;
 const LATE_US: i64 = 10_000_000;
 
 pub(super) fn judge(evidence: &Evidence) -> Check {
-    let mut published: BTreeMap<&str, &Identity> = BTreeMap::new();
-    let (mut again, mut changed) = (0, 0);
-    for message in &evidence.messages {
-        let Body::Identity(identity) = &message.body else { continue };
-        if let Some(before) = published.insert(&identity.id, identity) {
-            again += 1;
-            changed += u64::from(before != identity);
-        }
-    }
-    let mut stored: BTreeMap<&str, u64> = BTreeMap::new();
-    for row in &evidence.rows {
-        if let Row::Identity(identity) = row {
-            *stored.entry(&identity.id).or_default() += 1;
-        }
-    }
-    let lost = published.keys().filter(|id| !stored.contains_key(*id)).count();
-    let untold = stored.keys().filter(|id| !published.contains_key(*id)).count();
-    let mut doubles = stored.values().filter(|count| **count > 1).count();
+    let messages = evidence.messages.iter().filter_map(|message| match &message.body {
+        Body::Identity(identity) => Some((identity.id.as_str(), identity)),
+        _ => None,
+    });
+    let rows = evidence.rows.iter().filter_map(|row| match row {
+        Row::Identity(identity) => Some(identity.id.as_str()),
+        _ => None,
+    });
+    let facts: Facts<'_, Identity> = Facts::of(messages, rows);
     let (mut known, mut people) = (0, BTreeSet::new());
-    for identity in published.values().filter(|identity| !identity.person.is_empty()) {
+    for identity in facts.published.values().filter(|identity| !identity.person.is_empty()) {
         known += 1;
-        doubles += usize::from(!people.insert((&identity.camera, identity.track)));
+        people.insert((&identity.camera, identity.track));
     }
-    let (visits, unknown) = visits(evidence, &published);
+    let twice = known - people.len();
+    let (visits, unknown) = visits(evidence);
+    let Facts { stored, lost, untold, doubles, again, changed, .. } = facts;
     Check::new(
         "I2 identities",
-        visits > 0 && unknown + lost + untold + doubles == 0 && changed == 0,
+        facts.is_kept() && visits > 0 && unknown + twice == 0,
         format!(
-            "{} published, {} in the store; lost {lost}, never published {untold}, doubles by key or by camera and track \
-             {doubles}; published again {again}, then otherwise {changed}; {known} of somebody known; of {visits} visits of the \
-             guest {unknown} without being known",
-            published.len(),
-            stored.len()
+            "{} published, {stored} in the store; lost {lost}, never published {untold}, doubles by key {doubles}, by camera \
+             and track {twice}; published again {again}, then otherwise {changed}; {known} of somebody known; of {visits} visits \
+             of the guest {unknown} without being known",
+            facts.published.len()
         ),
     )
 }
 
 /// How often the guest was seen long enough, and how often of these nobody knew them.
-fn visits(evidence: &Evidence, published: &BTreeMap<&str, &Identity>) -> (usize, usize) {
+fn visits(evidence: &Evidence) -> (usize, usize) {
     let frames = evidence.frames().map(|(_, frame)| frame);
     let numbers: HashMap<(&str, u64, u64), usize> = frames
         .filter_map(|frame| {
@@ -71,7 +63,7 @@ fn visits(evidence: &Evidence, published: &BTreeMap<&str, &Identity>) -> (usize,
     let mut known: HashMap<(&str, usize), Vec<i64>> = HashMap::new();
     for message in &evidence.messages {
         if let Body::Identity(identity) = &message.body
-            && published.get(identity.id.as_str()).is_some_and(|identity| !identity.person.is_empty())
+            && !identity.person.is_empty()
             && let Some(visit) = numbers.get(&(identity.camera.as_str(), identity.epoch, identity.seq))
         {
             known.entry((&identity.camera, *visit)).or_default().push(message.at_us);
